@@ -1,0 +1,1 @@
+"""The project: settings, URLs, entry points and health, and the `versioning` app."""
