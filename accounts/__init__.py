@@ -1,0 +1,1 @@
+"""People: who may log in, and whom an animal can be registered to."""
