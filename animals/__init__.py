@@ -1,0 +1,1 @@
+"""The animals of the shelter, their stays, and whom they are registered to."""

@@ -1,0 +1,1 @@
+"""Intake files of public shelters: read, planned against what is there, carried out."""
