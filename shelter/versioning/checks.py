@@ -1,0 +1,32 @@
+"""System checks: warnings where everybody passes, at `check`, `runserver` and `migrate`.
+
+Warnings, never errors: an error would stop `makemigrations --merge`, the cure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.core import checks
+from django.core.checks import CheckMessage
+
+from shelter.versioning.checkout import check_checkout
+
+
+@checks.register("versioning")
+def check_migrations(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Warn of what `checkmigrations` finds, in short."""
+    apps = None if app_configs is None else {config.label for config in app_configs}
+    warnings: list[CheckMessage] = []
+    for finding in check_checkout(apps).findings:
+        fork = f" They fork at {', '.join(finding.fork)}." if finding.fork else ""
+        warnings.append(
+            checks.Warning(
+                finding.message + fork,
+                hint="Type `python manage.py checkmigrations` to see both sides and what to do.",
+                id=finding.id,
+            )
+        )
+    return warnings

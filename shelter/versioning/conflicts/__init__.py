@@ -1,0 +1,1 @@
+"""Several leaves: where they fork, who made them, what to do."""

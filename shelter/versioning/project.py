@@ -1,0 +1,89 @@
+"""What the history of files needs to know of a Django project."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connections
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from shelter.versioning.history.migration import Key
+from shelter.versioning.history.packages import Package
+
+
+def packages() -> list[Package]:
+    """Return the migration packages of the installed apps.
+
+    The rules are those of Django 5.2's `MigrationLoader.load_disk()`: MIGRATION_MODULES moves a
+    package or, with None, takes it away; a module or a folder without `__init__.py` is none. No
+    migration is imported. Raises ImproperlyConfigured where MIGRATION_MODULES names a module that
+    is not there.
+    """
+    found = []
+    for config in apps.get_app_configs():
+        module, explicit = MigrationLoader.migrations_module(config.label)
+        if module is None:
+            continue
+        folder = _package_folder(module)
+        if folder is not None:
+            found.append(Package(config.label, folder))
+        elif explicit and not _exists(module):
+            raise ImproperlyConfigured(
+                f"MIGRATION_MODULES[{config.label!r}] names {module!r}, which is not there."
+            )
+    return found
+
+
+def _package_folder(module: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    if spec is None or spec.origin is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.origin).parent
+
+
+def _exists(module: str) -> bool:
+    try:
+        return module in sys.modules or importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def swappable_apps() -> dict[str, str]:
+    """Return the swappable settings of the installed models, and the app label each names."""
+    found = {}
+    for model in apps.get_models(include_swapped=True):
+        setting = model._meta.swappable
+        if setting:
+            found[setting] = str(getattr(settings, setting)).split(".", maxsplit=1)[0]
+    return found
+
+
+def applied_migrations(alias: str) -> set[Key] | None:
+    """Return what the database `alias` has applied; None where it does not answer."""
+    connection = connections[alias]
+    if connection.vendor == "sqlite" and not _is_there(connection.settings_dict["NAME"]):
+        # Asking would make the file.
+        return set()
+    try:
+        return set(MigrationRecorder(connection).applied_migrations())
+    except DatabaseError:
+        return None
+
+
+def _is_there(name: str | Path) -> bool:
+    """Return whether a SQLite database is there: in memory, by URI, or a file."""
+    return str(name).startswith("file:") or ":memory:" in str(name) or Path(name).exists()
+
+
+def root() -> Path:
+    """Return the folder that paths are shown relative to: where the commands are typed."""
+    return Path.cwd()

@@ -1,0 +1,90 @@
+"""What a command found, as values: the shape behind every format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How grave a finding is, in growing order."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    def reaches(self, other: Level) -> bool:
+        """Return whether this level is at least as grave as `other`."""
+        order = list(Level)
+        return order.index(self) >= order.index(other)
+
+
+class Verdict(StrEnum):
+    """Whether the sides of a fork may be applied in either order."""
+
+    INDEPENDENT = "independent"
+    ORDER_DEPENDENT = "order-dependent"
+    CONTRADICTORY = "contradictory"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class BranchMigration:
+    """A migration of a branch side, with what is known of its origin.
+
+    `date` is ISO 8601. `author`, `commit` and `date` are None for a file that is not committed or
+    in no git repository. `applied` is None where no database was asked.
+    """
+
+    name: str
+    path: str
+    line: int
+    author: str | None
+    commit: str | None
+    date: str | None
+    operations: tuple[str, ...]
+    applied: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch side: its leaf, the ref it comes from (None for this checkout), its migrations."""
+
+    leaf: str
+    ref: str | None
+    migrations: tuple[BranchMigration, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a person should know of, and the commands to type next, best first.
+
+    `line` is counted from 1. `leaves`, `fork`, `branches` and `verdict` are set where several
+    leaves were found.
+    """
+
+    id: str
+    level: Level
+    app: str
+    path: str
+    message: str
+    line: int | None = None
+    ref: str | None = None
+    leaves: tuple[str, ...] = ()
+    fork: tuple[str, ...] = ()
+    branches: tuple[Branch, ...] = ()
+    verdict: Verdict | None = None
+    reason: str = ""
+    next: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The findings of one run of `command`."""
+
+    command: str
+    findings: tuple[Finding, ...]
+
+    def reaches(self, level: Level) -> bool:
+        """Return whether any finding is at least as grave as `level`."""
+        return any(finding.level.reaches(level) for finding in self.findings)
