@@ -1,0 +1,101 @@
+"""Small Django projects on disk, with git, for tests to run commands in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+SETTINGS = """
+SECRET_KEY = "x"
+INSTALLED_APPS = ["shelter.versioning", "zoo.keepers"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "zoo.sqlite3"}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+"""
+
+MODELS = """
+from django.db import models
+
+
+class Keeper(models.Model):
+    name = models.TextField()
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project of one app, `keepers`, whose folder is `zoo/keepers`, in a git repository."""
+
+    folder: Path
+
+    @property
+    def migrations(self) -> Path:
+        return self.folder / "zoo/keepers/migrations"
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project's folder, with nothing of this process's configuration."""
+        kept = {name: os.environ[name] for name in ("PATH",) if name in os.environ}
+        environment = kept | {
+            "HOME": str(self.folder),
+            "DJANGO_SETTINGS_MODULE": "zoo.settings",
+            "PYTHONPATH": os.pathsep.join([str(self.folder), str(ROOT)]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+        }
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+
+    def git(self, *arguments: str, author: str = "Ana") -> str:
+        """Run git as `author` and return what it prints; fail where git does."""
+        identity = ["-c", f"user.name={author}", "-c", f"user.email={author.lower()}@example.org"]
+        done = self.run("git", *identity, *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "-m", "django", *arguments)
+
+    def commit(self, author: str = "Ana") -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", "Work", author=author)
+
+    def add_field(self, name: str, number: str = "0002") -> None:
+        """Add a field to the model, and the migration that `makemigrations` would write."""
+        self.write(
+            f"{number}_keeper_{name}",
+            "0001_initial",
+            f'migrations.AddField("keeper", "{name}", models.TextField(default=""))',
+        )
+
+    def write(self, name: str, parent: str, operation: str) -> None:
+        """Write a migration of `keepers` of one operation."""
+        (self.migrations / f"{name}.py").write_text(
+            "from django.db import migrations, models\n\n\n"
+            "class Migration(migrations.Migration):\n"
+            f'    dependencies = [("keepers", "{parent}")]\n'
+            f"    operations = [{operation}]\n"
+        )
+
+
+def make_project(folder: Path) -> Project:
+    """Make a project with one migration, committed on the branch `main`."""
+    project = Project(folder)
+    project.migrations.mkdir(parents=True)
+    for package in ("zoo", "zoo/keepers", "zoo/keepers/migrations"):
+        (folder / package / "__init__.py").touch()
+    (folder / "zoo/settings.py").write_text(SETTINGS)
+    (folder / "zoo/keepers/models.py").write_text(MODELS)
+    (folder / ".gitignore").write_text("*.sqlite3\n__pycache__/\n")
+    project.git("init", "-q", "-b", "main")
+    made = project.manage("makemigrations", "keepers", "-v0")
+    assert made.returncode == 0, made.stderr
+    # makemigrations looks whether the history is consistent, and so makes the database's file.
+    (folder / "zoo.sqlite3").unlink()
+    project.commit()
+    return project
