@@ -36,7 +36,10 @@ class User(AbstractUser):
         indexes = (
             models.Index(prefix_key("email"), name="user_email_prefix"),
             models.Index(prefix_key("first_name"), name="user_first_name_prefix"),
-            models.Index(prefix_key("last_name"), name="user_last_name_prefix"),
+            # With the first name, which a search by both looks at.
+            models.Index(
+                prefix_key("last_name"), prefix_key("first_name"), name="user_last_name_prefix"
+            ),
         )
         constraints = (
             models.CheckConstraint(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
@@ -15,6 +15,7 @@ from django.utils import timezone
 from animals.export import csv_lines
 from animals.forms import AnimalForm, RegistrationFormSet
 from animals.models import Animal, IntakeType, PastStay, Registration, Status
+from animals.querysets import AnimalQuerySet
 from shelter.paginator import BoundedPaginator
 
 # What an action changes at a time: each animal is locked, checked and noted in its history.
@@ -121,7 +122,7 @@ class AnimalAdmin(ConstraintsInWords, admin.ModelAdmin[Animal]):
         self, request: HttpRequest, queryset: QuerySet[Animal], search_term: str
     ) -> tuple[QuerySet[Animal], bool]:
         """Search by code, microchip or name, each by its index."""
-        return queryset.filter(pk__in=Animal.objects.search(search_term).values("pk")), False
+        return cast("AnimalQuerySet", queryset).search(search_term), False
 
     @admin.action(description="Mark as adopted today", permissions=["change"])
     def mark_adopted(self, request: HttpRequest, queryset: QuerySet[Animal]) -> None:

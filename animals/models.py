@@ -89,6 +89,21 @@ def _one_of(field: str, choices: type[models.TextChoices]) -> Q:
     return Q(**{f"{field}__in": sorted(choices.values)})
 
 
+def _list_index(first: str, *others: str) -> models.Index:
+    """Return an index for the list under the filter `first`.
+
+    The columns of the other filters are in it too: where several filters leave few or no animals,
+    the index alone is read to find that out, not each animal.
+    """
+    return models.Index(
+        F(first),
+        F("intake_date").desc(),
+        F("id").desc(),
+        *(F(other) for other in others),
+        name=f"animal_by_{first}",
+    )
+
+
 class Animal(models.Model):
     """An animal and its latest stay; earlier stays are `PastStay` rows.
 
@@ -189,15 +204,14 @@ class Animal(models.Model):
         # The lists of the admin: newest intake first, and so under each filter.
         indexes = (
             models.Index(F("intake_date").desc(), F("id").desc(), name="animal_newest"),
-            models.Index(
-                F("species"), F("intake_date").desc(), F("id").desc(), name="animal_by_species"
-            ),
-            models.Index(
-                F("status"), F("intake_date").desc(), F("id").desc(), name="animal_by_status"
-            ),
-            models.Index(F("sex"), F("intake_date").desc(), F("id").desc(), name="animal_by_sex"),
-            models.Index(
-                F("intake_type"), F("intake_date").desc(), F("id").desc(), name="animal_by_intake"
+            *(
+                _list_index(*columns)
+                for columns in (
+                    ("species", "status", "sex", "intake_type"),
+                    ("status", "species", "sex", "intake_type"),
+                    ("sex", "status", "species", "intake_type"),
+                    ("intake_type", "status", "species", "sex"),
+                )
             ),
             models.Index(prefix_key("name"), name="animal_name_prefix"),
         )

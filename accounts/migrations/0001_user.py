@@ -120,6 +120,9 @@ class Migration(migrations.Migration):
                         shelter.prefixes.ByteOrder(
                             django.db.models.functions.text.Lower("last_name")
                         ),
+                        shelter.prefixes.ByteOrder(
+                            django.db.models.functions.text.Lower("first_name")
+                        ),
                         name="user_last_name_prefix",
                     ),
                 ],
