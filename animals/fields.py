@@ -7,6 +7,9 @@ from django.db import models
 
 from shelter.fields import NormalisedMixin
 
+# 15 digits, and a mark between each two.
+_TYPED_LENGTH = 30
+
 
 class CodeField(NormalisedMixin, models.CharField[Any, Any]):
     """An animal's code, kept upper case and without surrounding space."""
@@ -22,3 +25,7 @@ class MicrochipField(NormalisedMixin, models.CharField[Any, Any]):
     def normalise(self, value: str) -> str | None:
         """Return `value` upper case without white space and hyphens, None when nothing is left."""
         return re.sub(r"[\s-]+", "", value).upper() or None
+
+    def formfield(self, **kwargs: Any) -> Any:
+        """Return a form field that has room for the spaces and hyphens that are typed."""
+        return super().formfield(**{"max_length": _TYPED_LENGTH, **kwargs})

@@ -9,6 +9,8 @@ from shelter.health import healthz, readyz
 admin.site.site_header = "Shelter"
 admin.site.site_title = "Shelter"
 admin.site.index_title = "Animals and people"
+# Few things are kept here, and a list of animals needs the width.
+admin.site.enable_nav_sidebar = False
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

@@ -8,6 +8,11 @@ import shutil
 BROWSER = "chromium"
 
 
+def browser_path() -> str | None:
+    """Return where the browser is; None where it is not."""
+    return shutil.which(BROWSER)
+
+
 def missing_browser() -> str | None:
     """Return why there can be no walk in a browser; None where there can."""
-    return None if shutil.which(BROWSER) else f"{BROWSER} is not on the path"
+    return None if browser_path() else f"{BROWSER} is not on the path"

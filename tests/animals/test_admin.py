@@ -161,6 +161,15 @@ def test_an_animal_is_added_with_a_code_made_for_it() -> None:
     assert messages_of(response)[0].startswith("The animal “<a href=")
 
 
+def test_a_microchip_number_may_be_typed_as_it_is_printed() -> None:
+    client = as_(staff=True)
+    data = form_data(client, ADD, species=Species.DOG, microchip="985 112-003 456 789")
+    page = client.get(ADD).content.decode()
+    assert re.search('name="microchip"[^>]*maxlength="30"', page)
+    client.post(ADD, data)
+    assert Animal.objects.get().microchip == "985112003456789"
+
+
 def test_the_rules_are_told_in_words() -> None:
     client = as_(staff=True)
     data = form_data(

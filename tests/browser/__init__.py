@@ -1,0 +1,1 @@
+"""Walks through the admin in a real headless browser."""
