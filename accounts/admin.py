@@ -12,6 +12,7 @@ from accounts.models import User
 from accounts.querysets import search
 from animals.admin import ConstraintsInWords, UserRegistrationInline
 from shelter.paginator import BoundedPaginator
+from shelter.prefixes import SEARCH_LIMIT
 
 # What decides a person's rights. Only a superuser may turn these.
 RIGHTS_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -32,7 +33,10 @@ class UserAdmin(ConstraintsInWords, DjangoUserAdmin[User]):
     list_filter = ("is_staff", "is_superuser", "is_active", "groups")
     # What is searched is in get_search_results(); this shows the box.
     search_fields = ("email",)
-    search_help_text = "The beginning of an address, of a first or of a last name"
+    search_help_text = (
+        "The beginning of an address, of a first or of a last name. "
+        f"At most {SEARCH_LIMIT:,} are found."
+    )
     fieldsets = (
         (None, {"fields": ("email", "password")}),
         ("Person", {"fields": ("first_name", "last_name")}),

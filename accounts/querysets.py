@@ -6,14 +6,10 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Q, QuerySet
 
-from shelter.paginator import COUNTED_ROWS
-from shelter.prefixes import begins_with, prefix_key, searched
+from shelter.prefixes import SEARCH_LIMIT, begins_with, prefix_key, searched
 
 if TYPE_CHECKING:
     from accounts.models import User
-
-# A search that finds more is too wide to be read. One more than is shown, to tell that there are.
-SEARCH_LIMIT = COUNTED_ROWS + 1
 
 
 def search(users: QuerySet[User], text: str) -> QuerySet[User]:

@@ -17,6 +17,7 @@ from animals.forms import AnimalForm, RegistrationFormSet
 from animals.models import Animal, IntakeType, PastStay, Registration, Status
 from animals.querysets import AnimalQuerySet
 from shelter.paginator import BoundedPaginator
+from shelter.prefixes import SEARCH_LIMIT
 
 # What an action changes at a time: each animal is locked, checked and noted in its history.
 MOST_CHANGED_AT_ONCE = 1000
@@ -98,7 +99,10 @@ class AnimalAdmin(ConstraintsInWords, admin.ModelAdmin[Animal]):
     paginator = BoundedPaginator
     # What is searched is in get_search_results(); this shows the box.
     search_fields = ("code",)
-    search_help_text = "A code, a microchip number, or the beginning of a name"
+    search_help_text = (
+        "A code, a microchip number, or the beginning of a name. "
+        f"At most {SEARCH_LIMIT:,} are found."
+    )
     readonly_fields = ("registered_at", "updated_at")
     actions = ("mark_adopted", "mark_returned_to_owner", "take_in_again", "export_csv")
     fieldsets = (

@@ -5,11 +5,7 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import Q
 
-from shelter.paginator import COUNTED_ROWS
-from shelter.prefixes import begins_with, prefix_key, searched
-
-# A search that finds more is too wide to be read. One more than is shown, to tell that there are.
-SEARCH_LIMIT = COUNTED_ROWS + 1
+from shelter.prefixes import SEARCH_LIMIT, begins_with, prefix_key, searched
 
 
 class AnimalQuerySet(models.QuerySet[Any]):

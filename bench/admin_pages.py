@@ -125,6 +125,7 @@ def pages(animals: int) -> Iterator[tuple[str, str]]:
     """Yield each page's name and path."""
     from accounts.models import User
     from animals.models import Animal
+    from shelter.paginator import COUNTED_ROWS
 
     animal = Animal.objects.get(code=f"B{animals // 2}")
     user = User.objects.get(email=f"user{animals // 8}@example.org")
@@ -133,7 +134,7 @@ def pages(animals: int) -> Iterator[tuple[str, str]]:
     user_list = f"{home}accounts/user/"
     yield "home", home
     yield "animals", animal_list
-    yield "animals, last page", f"{animal_list}?p={min(10_000, animals) // 50}"
+    yield "animals, last page", f"{animal_list}?p={min(COUNTED_ROWS, animals) // 50}"
     yield "animals, oldest first", f"{animal_list}?o=7"
     for condition in (
         "status__exact=in_care",
@@ -155,7 +156,7 @@ def pages(animals: int) -> Iterator[tuple[str, str]]:
     yield "an animal's history", f"{animal_list}{animal.pk}/history/"
     yield "a new animal", f"{animal_list}add/"
     yield "users", user_list
-    yield "users, last page", f"{user_list}?p={min(10_000, animals // 4) // 100}"
+    yield "users, last page", f"{user_list}?p={min(COUNTED_ROWS, animals // 4) // 100}"
     yield "users, staff", f"{user_list}?is_staff__exact=1"
     yield "users, inactive", f"{user_list}?is_active__exact=0"
     yield "search a user", f"{user_list}?q=user7"

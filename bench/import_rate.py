@@ -26,7 +26,7 @@ from django.db import transaction
 from animals.models import Animal
 animals = [
     Animal(code=f"B{number}", species="dog", name="Rex", colour="brown", notes="Stray: field")
-    for number in range({rows})
+    for number in range(ROWS)
 ]
 with transaction.atomic():
     Animal.objects.bulk_create(animals, batch_size=1000)
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _run(["manage.py", "migrate", "-v0"], environment)
                 for command in commands:
                     work = (
-                        ["-c", _PEER.format(rows=rows)]
+                        ["-c", _PEER.replace("ROWS", str(rows))]
                         if command == "bulk_create"
                         else ["manage.py", "importanimals", str(options.file), "-v0"]
                     )

@@ -7,6 +7,10 @@ from typing import Any
 from django.db.models import CharField, Func, Q, Value
 from django.db.models.functions import Lower
 
+# A search that finds more is too wide to be read; its first so many are shown. Of a few thousand
+# rows PostgreSQL thinks that they are had quickest by reading the whole table.
+SEARCH_LIMIT = 1_000
+
 _LAST_CODE_POINT = "\U0010ffff"
 
 

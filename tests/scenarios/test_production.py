@@ -2,10 +2,8 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.checkout import copy_project, documented_environment
+from tests.servers import free_port, wait_until_alive
 
 pytestmark = pytest.mark.scenario
 
@@ -31,19 +30,13 @@ def address(tmp_path: Path) -> Iterator[str]:
         subprocess.run(
             [sys.executable, "manage.py", *command], cwd=copy, env=environment, check=True
         )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "gunicorn", "shelter.wsgi", "--bind", f"127.0.0.1:{port}"]
     with subprocess.Popen(
         command, cwd=copy, env=environment, stderr=subprocess.PIPE, text=True
     ) as server:
         try:
-            deadline = time.monotonic() + 30
-            while ask(f"http://127.0.0.1:{port}/healthz")[0] == 0:
-                assert server.poll() is None, server.stderr and server.stderr.read()
-                assert time.monotonic() < deadline, "gunicorn did not answer within 30 s"
-                time.sleep(0.1)
+            wait_until_alive(f"http://127.0.0.1:{port}", server)
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()

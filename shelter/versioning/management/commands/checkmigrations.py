@@ -55,6 +55,8 @@ class Command(BaseCommand):
             self.stdout.write(
                 render_text(report, lambda role, text: getattr(self.style, role)(text))
             )
+        # The report first, wherever both streams go.
+        self.stdout.flush()
         if report.reaches(Level(options["fail_level"])):
             count = len(report.findings)
             raise CommandError(f"{count} finding{'s' if count != 1 else ''}.", returncode=1)
