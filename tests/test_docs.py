@@ -232,7 +232,13 @@ def test_every_finding_of_checkmigrations_is_documented() -> None:
 
 
 def test_make_help_names_every_target() -> None:
-    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     named = [line.split()[1] for line in done.stdout.splitlines()]
     phony = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert sorted(named) == sorted(phony[0].split())
