@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from shelter.versioning import project
-from shelter.versioning.conflicts.explaining import explain
+from shelter.versioning.conflicts.explaining import Origins, explain
 from shelter.versioning.history.git import Repository
 from shelter.versioning.history.graph import build_graph
 from shelter.versioning.history.packages import read_packages
@@ -23,7 +23,7 @@ def check_checkout(apps: Collection[str] | None = None, *, database: str | None 
     findings = explain(
         history,
         graph,
-        Repository(project.root()),
+        Origins.of_checkout(Repository(project.root())),
         apps=apps,
         applied=None if database is None else project.applied_migrations(database),
     )

@@ -81,8 +81,8 @@ def test_checkmigrations_names_leaves_fork_and_people(merged: Project) -> None:
                 ("weight", "Ben", weight),
             )
         ],
-        "verdict": "unknown",
-        "reason": "The sides' operations were not compared; read them before you join them.",
+        "verdict": "independent",
+        "reason": "Both change keepers.keeper, but no part of it in different ways.",
         "next": ["python manage.py makemigrations --merge keepers"],
     }
 
@@ -110,8 +110,8 @@ WARNING versioning.W001 zoo/keepers/migrations
            Ben <ben@example.org>, {date}, {weight}, not applied
            Add field weight to keeper
 
-  Verdict: unknown. The sides' operations were not compared; read them before
-  you join them.
+  Verdict: independent. Both change keepers.keeper, but no part of it in
+  different ways.
   Next:
     python manage.py makemigrations --merge keepers
 """

@@ -2,117 +2,186 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 
-from shelter.versioning.history.git import Commit, GitError, Repository
+from shelter.versioning.history.git import Commit, Difference, GitError, Repository
 from shelter.versioning.history.graph import Fork, Graph, Side
 from shelter.versioning.history.migration import Key
 from shelter.versioning.history.packages import History
-from shelter.versioning.history.reading import read_operations
-from shelter.versioning.report.findings import Branch, BranchMigration, Finding, Level, Verdict
+from shelter.versioning.report.findings import Branch, BranchMigration, Finding, Level
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Where migrations come from: who added a file, and which of two merged refs has it.
+
+    `prefix` leads from the top of the repository to where paths begin. `ranges` are the revisions
+    to look for commits in, the quickest first.
+    """
+
+    repository: Repository
+    prefix: str = ""
+    ranges: Sequence[Sequence[str]] = ((),)
+    names: tuple[str | None, str | None] = (None, None)
+    difference: Difference | None = None
+
+    @classmethod
+    def of_checkout(cls, repository: Repository) -> Origins:
+        """Return the origins of files on disk, whose paths begin at the repository's folder."""
+        try:
+            prefix = repository.run("rev-parse", "--show-prefix").rstrip("\n")
+        except GitError:
+            prefix = ""
+        return cls(repository, prefix)
+
+    @classmethod
+    def of_commit(cls, repository: Repository, commit: str, name: str) -> Origins:
+        """Return the origins of a commit's files, named `name`."""
+        return cls(repository, ranges=((commit,),), names=(name, None))
+
+    @classmethod
+    def of_merge(
+        cls,
+        repository: Repository,
+        ours: str,
+        theirs: str,
+        names: tuple[str, str],
+        difference: Difference,
+    ) -> Origins:
+        """Return the origins of what merging two commits gives."""
+        both = (ours, theirs)
+        bases = repository.run("merge-base", "--all", *both).split()
+        near = (*both, "--not", *bases)
+        return cls(repository, ranges=(near, both), names=names, difference=difference)
+
+    def ref_of(self, path: str) -> str | None:
+        """Return the name of the ref that has the file at `path`; None where both have it."""
+        if self.difference is None:
+            return self.names[0]
+        if path in self.difference.ours_only:
+            return self.names[0]
+        return self.names[1] if path in self.difference.theirs_only else None
+
+    def commits_of(self, paths: Collection[str]) -> Mapping[str, Commit]:
+        """Return the commits that added `paths`; none outside a git repository."""
+        wanted = {f"{self.prefix}{path}": path for path in paths}
+        found: dict[str, Commit] = {}
+        for revisions in self.ranges:
+            missing = [path for path in wanted if wanted[path] not in found]
+            try:
+                added = self.repository.added_by(missing, revisions)
+            except GitError:
+                return found
+            found |= {wanted[path]: commit for path, commit in added.items()}
+        return found
 
 
 def explain(
     history: History,
     graph: Graph,
-    repository: Repository,
+    origins: Origins,
     *,
     apps: Collection[str] | None = None,
     applied: Collection[Key] | None = None,
+    against: str | None = None,
 ) -> tuple[Finding, ...]:
     """Return the findings on `graph`, for `apps` alone if given.
 
-    `applied` is what the local database has applied, None where no database was asked.
+    `applied` is what the local database has applied, None where no database was asked. `against` is
+    the ref whose merge the graph is of.
     """
     forks = [graph.fork(app) for app in graph.conflicts() if apps is None or app in apps]
-    commits = _commits(history, repository, forks)
-    findings = [_conflict(fork, history, graph, commits, applied) for fork in forks]
+    findings: list[Finding] = []
+    if forks:
+        explainer = _Explainer(
+            history, graph, origins, applied, against, _commits(history, origins, forks)
+        )
+        findings = [explainer.conflict(fork) for fork in forks]
     findings += (
-        finding for finding in _defects(history, graph) if apps is None or finding.app in apps
+        finding
+        for finding in _defects(history, graph, against)
+        if apps is None or finding.app in apps
     )
     return tuple(findings)
 
 
-def _conflict(
-    fork: Fork,
-    history: History,
-    graph: Graph,
-    commits: Mapping[Path, Commit],
-    applied: Collection[Key] | None,
-) -> Finding:
-    leaves = tuple(side.leaf[1] for side in fork.sides)
-    folder = PurePosixPath(graph.migrations[fork.sides[0].leaf].path).parent
-    return Finding(
-        id="versioning.W001",
-        level=Level.WARNING,
-        app=fork.app,
-        path=folder.as_posix(),
-        message=f"{fork.app} has conflicting leaf migrations: {', '.join(leaves)}.",
-        leaves=leaves,
-        fork=tuple(name for _, name in fork.base),
-        branches=tuple(_branch(side, history, graph, commits, applied) for side in fork.sides),
-        verdict=Verdict.UNKNOWN,
-        reason="The sides' operations were not compared; read them before you join them.",
-        next=(f"python manage.py makemigrations --merge {fork.app}",),
-    )
-
-
-def _branch(
-    side: Side,
-    history: History,
-    graph: Graph,
-    commits: Mapping[Path, Commit],
-    applied: Collection[Key] | None,
-) -> Branch:
-    return Branch(
-        leaf=side.leaf[1],
-        ref=None,
-        migrations=tuple(
-            _migration(key, history, graph, commits, applied) for key in side.migrations
-        ),
-    )
-
-
-def _migration(
-    key: Key,
-    history: History,
-    graph: Graph,
-    commits: Mapping[Path, Commit],
-    applied: Collection[Key] | None,
-) -> BranchMigration:
-    migration = graph.migrations[key]
-    source = history.sources[key]
-    commit = commits.get(source)
-    operations = read_operations(source.read_bytes())
-    return BranchMigration(
-        name=migration.name,
-        path=migration.path,
-        line=migration.line,
-        author=commit.author if commit else None,
-        commit=commit.id if commit else None,
-        date=commit.date if commit else None,
-        operations=(
-            ("(operations that cannot be read without running the file)",)
-            if operations is None
-            else tuple(operation.description for operation in operations)
-        ),
-        applied=None if applied is None else key in applied,
-    )
-
-
-def _commits(
-    history: History, repository: Repository, forks: Collection[Fork]
-) -> Mapping[Path, Commit]:
-    """Return the commits behind the sides of `forks`; none outside a git repository."""
+def _commits(history: History, origins: Origins, forks: Collection[Fork]) -> Mapping[str, Commit]:
     keys = [key for fork in forks for side in fork.sides for key in side.migrations]
-    try:
-        return repository.added_by([history.sources[key] for key in keys])
-    except GitError:
-        return {}
+    return origins.commits_of({history.sources[key].path for key in keys})
 
 
-def _defects(history: History, graph: Graph) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class _Explainer:
+    history: History
+    graph: Graph
+    origins: Origins
+    applied: Collection[Key] | None
+    against: str | None
+    commits: Mapping[str, Commit]
+
+    def conflict(self, fork: Fork) -> Finding:
+        """Return the finding on several leaves."""
+        # What operations do is read where there is a conflict only: it takes more imports.
+        from shelter.versioning.conflicts.judging import judge  # noqa: PLC0415
+
+        leaves = tuple(side.leaf[1] for side in fork.sides)
+        folder = PurePosixPath(self.graph.migrations[fork.sides[0].leaf].path).parent
+        judgement = judge(fork, self.history)
+        return Finding(
+            id="versioning.W001",
+            level=Level.WARNING,
+            app=fork.app,
+            path=folder.as_posix(),
+            message=f"{fork.app} {self._has()} conflicting leaf migrations: {', '.join(leaves)}.",
+            ref=self.against,
+            leaves=leaves,
+            fork=tuple(name for _, name in fork.base),
+            branches=tuple(self._branch(side) for side in fork.sides),
+            verdict=judgement.verdict,
+            reason=judgement.reason,
+            next=self._next(fork),
+        )
+
+    def _has(self) -> str:
+        return "has" if self.against is None else "would have"
+
+    def _next(self, fork: Fork) -> tuple[str, ...]:
+        merge = f"python manage.py makemigrations --merge {fork.app}"
+        return (merge,) if self.against is None else (f"git merge {self.against}", merge)
+
+    def _branch(self, side: Side) -> Branch:
+        return Branch(
+            leaf=side.leaf[1],
+            ref=self.origins.ref_of(self.history.sources[side.leaf].path),
+            migrations=tuple(self._migration(key) for key in side.migrations),
+        )
+
+    def _migration(self, key: Key) -> BranchMigration:
+        from shelter.versioning.history.reading import read_operations  # noqa: PLC0415
+
+        migration = self.graph.migrations[key]
+        source = self.history.sources[key]
+        commit = self.commits.get(source.path)
+        operations = read_operations(source.content)
+        return BranchMigration(
+            name=migration.name,
+            path=migration.path,
+            line=migration.line,
+            author=commit.author if commit else None,
+            commit=commit.id if commit else None,
+            date=commit.date if commit else None,
+            operations=(
+                ("(operations that cannot be read without running the file)",)
+                if operations is None
+                else tuple(operation.description for operation in operations)
+            ),
+            applied=None if self.applied is None else key in self.applied,
+        )
+
+
+def _defects(history: History, graph: Graph, against: str | None) -> Iterator[Finding]:
     for missing in graph.missing:
         migration = graph.migrations[missing.origin]
         yield Finding(
@@ -121,6 +190,7 @@ def _defects(history: History, graph: Graph) -> Iterator[Finding]:
             app=migration.app,
             path=migration.path,
             line=migration.line,
+            ref=against,
             message=(
                 f"{migration.app}.{migration.name} depends on {missing.key[0]}.{missing.key[1]}, "
                 "which no file provides."
@@ -136,6 +206,7 @@ def _defects(history: History, graph: Graph) -> Iterator[Finding]:
             app=first.app,
             path=first.path,
             line=first.line,
+            ref=against,
             message=(
                 "Migrations depend on one another in a circle: "
                 + ", ".join(f"{app}.{name}" for app, name in circle)
@@ -150,6 +221,7 @@ def _defects(history: History, graph: Graph) -> Iterator[Finding]:
             app=place.app,
             path=place.path,
             line=place.line,
+            ref=against,
             message=(
                 f"{place.app}.{place.name} cannot be read without running it: "
                 f"{place.reason.rstrip('.')}."

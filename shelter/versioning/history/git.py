@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+OLDEST_VERSION = (2, 38)
+"""The first git whose `merge-tree` can merge without a work tree."""
 
 
 class GitError(Exception):
-    """Git could not answer; the message says why."""
+    """Git could not answer; the message says why, and where possible what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,38 +29,291 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """What merging two commits would give.
+
+    `files` are the tree's regular files and their blobs. `conflicted` are the paths that git could
+    not join, with the blob of our side and of theirs, None where a side has none. `by_file`: git
+    could not merge at all (a partial clone without some big blob), so that each file was taken from
+    the side that changed it; renames are not followed then.
+    """
+
+    files: Mapping[str, str]
+    conflicted: Mapping[str, tuple[str | None, str | None]]
+    by_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How two commits' files differ: paths of one alone, of the other alone, of both."""
+
+    ours_only: frozenset[str]
+    theirs_only: frozenset[str]
+    both: frozenset[str]
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """All paths."""
+        return self.ours_only | self.theirs_only | self.both
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch, local or of a remote: its short name, the commit and the tree it points at."""
+
+    name: str
+    commit: str
+    tree: str
+
+
+@dataclass(frozen=True, slots=True)
 class Repository:
-    """A git repository, by any folder inside it."""
+    """A git repository, by any folder inside it; bare ones too."""
 
     folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, *arguments: str) -> str:
-        """Return what `git` prints for `arguments`.
+    def run(self, *arguments: str, text: bytes | None = None) -> str:
+        """Return what `git` prints for `arguments`, given `text` to read.
 
         Raises GitError where git is not there, or refuses.
         """
-        environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-        command = ["git", "-C", os.fspath(self.folder), *arguments]
+        return self._output(arguments, text).decode(errors="surrogateescape")
+
+    def _output(self, arguments: Sequence[str], text: bytes | None = None) -> bytes:
+        done = self._call(arguments, text)
+        if done.returncode:
+            raise GitError(_complaint(done))
+        return done.stdout
+
+    def _call(
+        self, arguments: Sequence[str], text: bytes | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        environment = {
+            **os.environ,
+            "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "LC_ALL": "C",
+            **self.environment,
+        }
         try:
-            done = subprocess.run(
-                command, capture_output=True, check=True, env=environment, stdin=subprocess.DEVNULL
+            return subprocess.run(
+                # Replacement objects and a pager are for people.
+                ["git", "--no-replace-objects", "-C", os.fspath(self.folder), *arguments],
+                capture_output=True,
+                check=False,
+                env=environment,
+                input=text or b"",
             )
         except FileNotFoundError as error:
-            raise GitError("git is not installed.") from error
-        except subprocess.CalledProcessError as error:
-            said = error.stderr.decode(errors="replace").strip().partition("\n")[0]
-            raise GitError(said or f"git exited with {error.returncode}.") from error
-        return done.stdout.decode(errors="surrogateescape")
+            raise GitError("git is not installed. On Debian: apt-get install git") from error
 
-    def added_by(self, paths: Sequence[Path]) -> Mapping[Path, Commit]:
-        """Return, for each of `paths` that is committed, the commit that last added it.
+    # --- Names -------------------------------------------------------------------------------
 
+    def commit_of(self, ref: str) -> str:
+        """Return the id of the commit that `ref` names.
+
+        Raises GitError, with what to do, where there is none.
+        """
+        # A name that begins with a dash would be an option; git allows no such ref.
+        if not ref.startswith("-"):
+            done = self._call(["rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"])
+            if done.returncode == 0:
+                return done.stdout.decode().strip()
+            if done.returncode > 1 and b"not a git repository" in done.stderr:
+                raise GitError(f"{self.folder} is in no git repository.")
+        shallow = self.run("rev-parse", "--is-shallow-repository").strip() == "true"
+        advice = "This clone is shallow: git fetch --unshallow. " if shallow else ""
+        raise GitError(
+            f"There is no commit {ref!r} here. {advice}Look at `git branch --all`; a branch of a "
+            "remote must be fetched first: git fetch"
+        )
+
+    def top(self) -> Path | None:
+        """Return the top folder of the work tree; None for a bare repository.
+
+        Raises GitError where this is no repository.
+        """
+        if self.run("rev-parse", "--is-bare-repository").strip() == "true":
+            return None
+        return Path(self.run("rev-parse", "--show-toplevel").rstrip("\n"))
+
+    def branches(self, pattern: str = "*") -> list[Branch]:
+        """Return the branches, local and remote ones, whose name `pattern` fits, by name.
+
+        Of those that point at one tree only the first is returned, a local one if there is one.
+        """
+        listing = self.run(
+            "for-each-ref",
+            "--format=%(refname)%00%(objectname)%00%(tree)%00%(symref)",
+            "refs/heads",
+            "refs/remotes",
+        )
+        matches = re.compile(_glob(pattern)).fullmatch
+        found: dict[str, Branch] = {}
+        for line in listing.splitlines():
+            name, commit, tree, symbolic = line.split("\0")
+            short = name.removeprefix("refs/heads/").removeprefix("refs/remotes/")
+            if not symbolic and matches(short):
+                found.setdefault(tree, Branch(short, commit, tree))
+        return sorted(found.values(), key=lambda branch: branch.name)
+
+    # --- Files -------------------------------------------------------------------------------
+
+    def files(self, tree: str) -> dict[str, str]:
+        """Return the regular files of a tree or commit, and the id of each one's blob."""
+        found = {}
+        for entry in self.run("ls-tree", "-r", "-z", "--full-tree", tree).split("\0")[:-1]:
+            described, _, path = entry.partition("\t")
+            mode, _, blob = described.split(" ")
+            # Neither symbolic links, which may lead anywhere, nor submodules.
+            if mode.startswith("100"):
+                found[path] = blob
+        return found
+
+    def blobs(self, ids: Iterable[str], *, largest: int) -> Mapping[str, bytes | int | None]:
+        """Return the content of blobs, read by one process.
+
+        A blob of more than `largest` bytes is not read: its size stands for it. None stands for one
+        that is not here, as in a partial clone.
+        """
+        wanted = list(dict.fromkeys(ids))
+        if not wanted:
+            return {}
+        found: dict[str, bytes | int | None] = {}
+        sizes = self.run("cat-file", "--batch-check", text="\n".join(wanted).encode())
+        for line in sizes.splitlines():
+            blob, *described = line.split(" ")
+            size = int(described[1]) if len(described) == 2 else None
+            found[blob] = size if size is None or size > largest else b""
+        readable = [blob for blob, content in found.items() if content == b""]
+        output = memoryview(self._output(["cat-file", "--batch"], "\n".join(readable).encode()))
+        at = 0
+        while at < len(output):
+            # A header is an id, a type and a size, and never longer than this.
+            end = at + bytes(output[at : at + 200]).index(b"\n")
+            blob, _, size_text = bytes(output[at:end]).decode().split(" ")
+            found[blob] = bytes(output[end + 1 : end + 1 + int(size_text)])
+            at = end + 2 + int(size_text)
+        return found
+
+    def difference(self, ours: str, theirs: str) -> Difference:
+        """Return how the files of two trees or commits differ, renames seen as two paths."""
+        listing = self.run("diff-tree", "-r", "-z", "--no-renames", "--name-status", ours, theirs)
+        fields = listing.split("\0")
+        by_status: dict[str, set[str]] = {"D": set(), "A": set(), "M": set()}
+        for status, path in zip(fields[0::2], fields[1::2], strict=False):
+            by_status["M" if status == "T" else status].add(path)
+        return Difference(*(frozenset(by_status[status]) for status in ("D", "A", "M")))
+
+    # --- Merging ------------------------------------------------------------------------------
+
+    @contextmanager
+    def scratch(self) -> Iterator[Repository]:
+        """Give this repository with a temporary place for new objects, thrown away afterwards.
+
+        So a merge can be tried in a repository that must not, or cannot, be written to.
+        """
+        objects = self.run("rev-parse", "--git-path", "objects").rstrip("\n")
+        with tempfile.TemporaryDirectory(prefix="versioning-") as folder:
+            alternates = [os.fspath(self.folder / objects)]
+            if os.environ.get("GIT_ALTERNATE_OBJECT_DIRECTORIES"):
+                alternates.append(os.environ["GIT_ALTERNATE_OBJECT_DIRECTORIES"])
+            yield replace(
+                self,
+                environment={
+                    "GIT_OBJECT_DIRECTORY": folder,
+                    "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(alternates),
+                },
+            )
+
+    def merge(self, ours: str, theirs: str) -> Merge:
+        """Return what merging two commits would give; call it on a `scratch()` repository.
+
+        Raises GitError where git is too old, or the histories have nothing in common.
+        """
+        done = self._call(["merge-tree", "--write-tree", "-z", "--no-messages", ours, theirs])
+        if done.returncode in (0, 1) and done.stdout:
+            tree, *entries = done.stdout.decode(errors="surrogateescape").split("\0")
+            sides: dict[str, list[str | None]] = {}
+            for entry in filter(None, entries):
+                described, _, path = entry.partition("\t")
+                _, blob, stage = described.split(" ")
+                if stage in "23":
+                    sides.setdefault(path, [None, None])[int(stage) - 2] = blob
+                else:
+                    sides.setdefault(path, [None, None])
+            conflicted = {path: (blobs[0], blobs[1]) for path, blobs in sides.items()}
+            return Merge(self.files(tree), conflicted)
+        self._refuse_old_version()
+        said = done.stderr
+        if b"unrelated histories" in said:
+            shallow = self.run("rev-parse", "--is-shallow-repository").strip() == "true"
+            raise GitError(
+                "The two have no common ancestor here, so that what a merge gives is not known."
+                + (" This clone is shallow: git fetch --unshallow" if shallow else "")
+            )
+        return self._merge_by_file(ours, theirs)
+
+    def _merge_by_file(self, ours: str, theirs: str) -> Merge:
+        base = self.run("merge-base", ours, theirs).strip()
+        before, mine, other = (self.files(commit) for commit in (base, ours, theirs))
+        files: dict[str, str] = {}
+        conflicted: dict[str, tuple[str | None, str | None]] = {}
+        for path in before.keys() | mine.keys() | other.keys():
+            a, o, b = mine.get(path), before.get(path), other.get(path)
+            if a not in (o, b) and b != o:
+                conflicted[path] = (a, b)
+            taken = b if a == o else a
+            if path in conflicted:
+                taken = a or b
+            if taken is not None:
+                files[path] = taken
+        return Merge(files, conflicted, by_file=True)
+
+    def _refuse_old_version(self) -> None:
+        version = re.search(r"(\d+)\.(\d+)", self.run("version"))
+        if version and (int(version[1]), int(version[2])) < OLDEST_VERSION:
+            raise GitError(f"git {version[0]} is too old to try a merge: 2.38 or later is needed.")
+
+    def snapshot(self, is_wanted: re.Pattern[str]) -> str:
+        """Return a commit of HEAD with the uncommitted files that `is_wanted` matches, as they are.
+
+        HEAD itself where there are none. Call it on a `scratch()` repository, of a work tree.
+        """
+        head = self.commit_of("HEAD")
+        status = self.run("status", "--porcelain", "-z", "-uall", "--no-renames")
+        changed = [entry[3:] for entry in status.split("\0") if is_wanted.search(entry[3:])]
+        if not changed:
+            return head
+        top = self.top()
+        assert top is not None, "a bare repository has no uncommitted files"
+        somebody = {
+            f"GIT_{role}_{what}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for what, value in (("NAME", "-"), ("EMAIL", "-"), ("DATE", "2000-01-01T00:00:00Z"))
+        }
+        with tempfile.TemporaryDirectory(prefix="versioning-") as folder:
+            index = {"GIT_INDEX_FILE": f"{folder}/index"}
+            work = replace(self, folder=top, environment={**self.environment, **somebody, **index})
+            work.run("read-tree", "HEAD")
+            paths = "\0".join(changed).encode(errors="surrogateescape")
+            work.run("update-index", "--add", "--remove", "-z", "--stdin", text=paths)
+            tree = work.run("write-tree").strip()
+            return work.run("commit-tree", tree, "-p", "HEAD", "-m", "uncommitted").strip()
+
+    # --- People --------------------------------------------------------------------------------
+
+    def added_by(self, paths: Iterable[str], revisions: Sequence[str] = ()) -> dict[str, Commit]:
+        """Return, for each of `paths` (from the top) that is committed, the commit that added it.
+
+        Looked for in what `revisions` (as of `git log`) reach, HEAD by default; the latest one.
         Raises GitError where git is not there, or this is no repository.
         """
-        if not paths:
+        wanted = list(paths)
+        if not wanted:
             return {}
-        top = Path(self.run("rev-parse", "--show-toplevel").rstrip("\n"))
-        wanted = {path.resolve(): path for path in paths}
         listing = self.run(
             "log",
             "--no-renames",
@@ -62,14 +321,24 @@ class Repository:
             "--name-only",
             "-z",
             "--format=%x01%H%x02%an <%ae>%x02%aI%x02",
+            *revisions,
             "--",
-            *(os.fspath(path) for path in wanted),
+            *(f":(top,literal){path}" for path in wanted),
         )
-        found: dict[Path, Commit] = {}
+        found: dict[str, Commit] = {}
         for entry in listing.split("\x01")[1:]:
             identity, author, date, names = entry.split("\x02")
             for name in names.strip("\n\x00").split("\x00"):
-                path = wanted.get(top / name)
-                if path is not None:
-                    found.setdefault(path, Commit(identity, author, date))
+                if name in wanted:
+                    found.setdefault(name, Commit(identity, author, date))
         return found
+
+
+def _complaint(done: subprocess.CompletedProcess[bytes]) -> str:
+    said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+    return said or f"git exited with {done.returncode}."
+
+
+def _glob(pattern: str) -> str:
+    """Return the regular expression of a glob in which `*` crosses slashes."""
+    return "".join({"*": ".*", "?": "."}.get(letter, re.escape(letter)) for letter in pattern)

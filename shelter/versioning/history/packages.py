@@ -1,30 +1,55 @@
-"""The migration packages of a checkout, read from disk."""
+"""The migration packages of a checkout or of a git tree, read without running them."""
 
 from __future__ import annotations
 
+import os
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from shelter.versioning.history.migration import Key, Migration, Unreadable
-from shelter.versioning.history.reading import read_migration
+from shelter.versioning.history.scanning import scan_migration
+
+NUMBERED = re.compile(r"^\d{4}_\w+\.py$")
+"""The file names that `makemigrations` gives."""
+
+MIGRATION_PATH = re.compile(r"(?:^|/)(?:migrations/[^/]+|\d{4}_\w+)\.py$")
+"""The paths that may be migrations."""
+
+# Folders that hold no code of the project, and may hold very much of others'.
+_PRUNED = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
+
+# South, which came before Django's migrations, has files of other classes in folders of one name.
+_SOUTH = re.compile(
+    rb"^class Migration\((?:\w+\.)?(?:SchemaMigration|DataMigration)\):", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A folder of migrations, and the label of the app whose migrations they are."""
+    """A folder of migrations on disk, and the label of the app whose migrations they are."""
 
     label: str
     folder: Path
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A migration's file: its path as shown to people, from the top of its tree; its content."""
+
+    path: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class History:
-    """The migrations of several packages; `sources` are the files they were read from."""
+    """The migrations of several packages, and the files they were read from."""
 
     migrations: tuple[Migration, ...]
     unreadable: tuple[Unreadable, ...]
-    sources: Mapping[Key, Path]
+    sources: Mapping[Key, Source]
 
 
 def migration_names(entries: Iterable[str]) -> list[str]:
@@ -44,16 +69,165 @@ def read_packages(packages: Iterable[Package], root: Path) -> History:
 
     Raises OSError when a file cannot be read.
     """
-    migrations: list[Migration] = []
-    unreadable: list[Unreadable] = []
-    sources: dict[Key, Path] = {}
+    reader = _Reader()
     for package in packages:
-        for name in migration_names(entry.name for entry in package.folder.iterdir()):
-            path = package.folder / f"{name}.py"
-            shown = path.relative_to(root) if path.is_relative_to(root) else path
-            read = read_migration(path.read_bytes(), package.label, name, shown.as_posix())
-            sources[package.label, name] = path
-            unreadable += read.unreadable
-            if read.migration is not None:
-                migrations.append(read.migration)
-    return History(tuple(migrations), tuple(unreadable), sources)
+        folder = package.folder
+        shown = folder.relative_to(root) if folder.is_relative_to(root) else folder
+        for name in migration_names(entry.name for entry in folder.iterdir()):
+            content = (folder / f"{name}.py").read_bytes()
+            reader.read(package.label, name, f"{shown.as_posix()}/{name}.py", content)
+    return reader.history()
+
+
+def find_packages(top: Path) -> dict[str, Path]:
+    """Return the folders below `top` that look like migration packages, by path from `top`.
+
+    They are packages named `migrations`, or with files that are named as `makemigrations` names
+    them. Hidden folders, virtual environments and other people's packages are not looked into.
+    """
+    found = {}
+    pending = [top]
+    while pending:
+        folder = pending.pop()
+        try:
+            with os.scandir(folder) as scan:
+                entries = list(scan)
+        except OSError:
+            # What may not be looked into is no package that Django could load.
+            continue
+        names = {entry.name for entry in entries}
+        if "pyvenv.cfg" in names:
+            continue
+        if _is_package(folder.name, names):
+            found[folder.relative_to(top).as_posix()] = folder
+        pending += (
+            Path(entry.path)
+            for entry in entries
+            if entry.name[0] != "." and entry.name not in _PRUNED and _is_folder(entry)
+        )
+    return found
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _is_package(name: str, entries: Iterable[str]) -> bool:
+    entries = set(entries)
+    return "__init__.py" in entries and (
+        name == "migrations" or any(NUMBERED.match(entry) for entry in entries)
+    )
+
+
+def folders_of(paths: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the migration packages among `paths`: by folder, the path of each migration by name.
+
+    A package is told as by `find_packages`.
+    """
+    entries: dict[str, set[str]] = {}
+    for path in paths:
+        if path.endswith(".py"):
+            folder, _, name = path.rpartition("/")
+            entries.setdefault(folder, set()).add(name)
+    return {
+        folder: {name: f"{folder}/{name}.py".lstrip("/") for name in migration_names(names)}
+        for folder, names in entries.items()
+        if _is_package(folder.rpartition("/")[2], names)
+    }
+
+
+def read_folders(
+    contents: Mapping[str, Mapping[str, bytes | int | None]],
+    labels: Mapping[str, str] | None = None,
+) -> History:
+    """Return what migrations say whose contents are given by folder and name.
+
+    An integer stands for a content too large to be read, None for one that is not here. `labels`
+    tells the app label of folders; of another one it is told by `label_of`. Where two folders have
+    one label, the second one's is followed by its folder.
+    """
+    labels = labels or {}
+    reader = _Reader()
+    taken: set[str] = set()
+    parents = Counter(PurePosixPath(folder).parent.name for folder in contents)
+    for folder in sorted(contents):
+        part = _Reader()
+        for name, content in sorted(contents[folder].items()):
+            part.read("", name, f"{folder}/{name}.py".lstrip("/"), content)
+        label = labels.get(folder) or label_of(folder, part.migrations, set(parents))
+        if label in taken:
+            label = f"{label} ({folder})"
+        taken.add(label)
+        reader.take(label, part)
+    return reader.history()
+
+
+def label_of(folder: str, migrations: Iterable[Migration], other_folders: set[str]) -> str:
+    """Return the app label of the migrations in `folder`.
+
+    It is the label under which they depend on one another; where there is no telling, the name of
+    the folder above. `other_folders` are the names above other packages, which are labels of
+    others more likely than of this one.
+    """
+    migrations = list(migrations)
+    usual = PurePosixPath(folder).parent.name or PurePosixPath(folder).name
+    names = {migration.name for migration in migrations}
+    told: dict[str, set[str]] = {}
+    for migration in migrations:
+        for app, name in migration.dependencies:
+            if name in names and name != migration.name:
+                told.setdefault(app, set()).add(name)
+    most = max((len(depended) for depended in told.values()), default=0)
+    likely = [app for app, depended in told.items() if len(depended) == most]
+    if not likely or usual in likely:
+        return usual
+    others = [app for app in likely if app not in other_folders and app not in _DJANGOS]
+    return min(others or likely)
+
+
+_DJANGOS = frozenset(
+    {"admin", "auth", "contenttypes", "flatpages", "redirects", "sessions", "sites"}
+)
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.migrations: list[Migration] = []
+        self.unreadable: list[Unreadable] = []
+        self.sources: dict[Key, Source] = {}
+
+    def read(self, label: str, name: str, path: str, content: bytes | int | None) -> None:
+        if not isinstance(content, bytes):
+            reason = (
+                "The file is not in this partial clone."
+                if content is None
+                else f"The file has {content:,} bytes."
+            )
+            self.unreadable.append(Unreadable(label, name, path, 1, reason))
+            return
+        migration = scan_migration(content, label, name, path)
+        if migration is None:
+            # Parsing is seldom needed, and its imports take longer than reading a small app.
+            from shelter.versioning.history.reading import read_migration  # noqa: PLC0415
+
+            read = read_migration(content, label, name, path)
+            migration = read.migration
+            if migration is not None and _SOUTH.search(content):
+                return
+            self.unreadable += read.unreadable
+        self.sources[label, name] = Source(path, content)
+        if migration is not None:
+            self.migrations.append(migration)
+
+    def take(self, label: str, other: _Reader) -> None:
+        """Take over what another reader read, under `label`."""
+        self.migrations += (replace(migration, app=label) for migration in other.migrations)
+        self.unreadable += (replace(place, app=label) for place in other.unreadable)
+        self.sources |= {(label, name): source for (_, name), source in other.sources.items()}
+
+    def history(self) -> History:
+        """Return what was read."""
+        return History(tuple(self.migrations), tuple(self.unreadable), self.sources)

@@ -10,15 +10,18 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from shelter.versioning.history.describing import describe, kind_of
-from shelter.versioning.history.migration import FIRST, Key, Migration, Operation, Unreadable
-
-# The largest hand- or machine-written migrations in the wild have some 200 kB. Parsing takes about
-# a hundred times a file's size in memory: beyond this a file is said to be unreadable.
-MAX_SOURCE_BYTES = 4_000_000
+from shelter.versioning.history.migration import (
+    FIRST,
+    MAX_SOURCE_BYTES,
+    Key,
+    Migration,
+    Operation,
+    Unreadable,
+)
 
 _Changes = Callable[[ast.AST], str | None]
 
@@ -309,20 +312,36 @@ def _python2_class(source: bytes) -> ast.Module | None:
 # --- Operations ----------------------------------------------------------------------------------
 
 
-def read_operations(source: bytes) -> tuple[Operation, ...] | None:
-    """Return the operations that `source` lists, described in Django's words.
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The `operations` of a file as they stand in it, each an expression of `module`.
 
-    None where the list cannot be read as text. An operation that is no class of Django's is
-    described by its class's name and arguments, as Django's `Operation.describe()` does.
+    `constants` are the names of the module that are bound once, and what to. Of a file that is
+    written for Python 2 the class alone is there, and it is not whole.
     """
+
+    module: ast.Module
+    operations: tuple[ast.expr, ...]
+    constants: Mapping[str, ast.expr]
+    is_whole: bool
+
+
+def listed_operations(source: bytes) -> Listed | None:
+    """Return what `source` lists as its operations; None where that cannot be read as text."""
+    module: ast.Module | None
+    is_whole = True
     try:
         module = _parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError):
+        module, is_whole = _python2_class(source), False
+    except (RecursionError, MemoryError):
+        module = None
+    if module is None:
         return None
     reader = _Reader(module)
     if reader.definition is None:
         return None
-    operations: list[Operation] = []
+    operations: list[ast.expr] = []
     for statement in reader.definition.body:
         value = getattr(statement, "value", None)
         if _plain_target(statement) != "operations" or value is None:
@@ -330,8 +349,21 @@ def read_operations(source: bytes) -> tuple[Operation, ...] | None:
         if not isinstance(statement, ast.AugAssign):
             operations = []
         before = len(reader.problems)
-        for item in reader._items("operations", value):
-            operations.append(Operation(kind_of(item), describe(item), item.lineno))
+        operations += reader._items("operations", value)
         if len(reader.problems) > before:
             return None
-    return tuple(operations)
+    return Listed(module, tuple(operations), reader.constants, is_whole)
+
+
+def read_operations(source: bytes) -> tuple[Operation, ...] | None:
+    """Return the operations that `source` lists, described in Django's words.
+
+    None where the list cannot be read as text. An operation that is no class of Django's is
+    described by its class's name and arguments, as Django's `Operation.describe()` does.
+    """
+    listed = listed_operations(source)
+    if listed is None:
+        return None
+    return tuple(
+        Operation(kind_of(item), describe(item), item.lineno) for item in listed.operations
+    )

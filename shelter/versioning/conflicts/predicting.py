@@ -1,0 +1,216 @@
+"""What a merge would do to the migrations, told from git's objects alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shelter.versioning.conflicts.explaining import Origins, explain
+from shelter.versioning.history.git import Difference, GitError, Merge, Repository
+from shelter.versioning.history.graph import build_graph
+from shelter.versioning.history.migration import MAX_SOURCE_BYTES, Key
+from shelter.versioning.history.packages import (
+    MIGRATION_PATH,
+    History,
+    find_packages,
+    folders_of,
+    read_folders,
+)
+from shelter.versioning.report.findings import Finding, Level
+
+_NUMBER = re.compile(r"(\d+)_")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to look at: `apps` alone if given; `labels` of folders that are known.
+
+    `applied` is what the local database has applied, None where no database was asked.
+    """
+
+    apps: Collection[str] | None = None
+    labels: Mapping[str, str] | None = None
+    applied: Collection[Key] | None = None
+
+
+def check_folder(top: Path, scope: Scope) -> tuple[Finding, ...]:
+    """Return the findings on the migrations below the folder `top`, as they are on disk."""
+    contents: dict[str, dict[str, bytes | int | None]] = {}
+    for folder, place in find_packages(top).items():
+        paths = folders_of(f"{folder}/{entry.name}" for entry in place.iterdir() if entry.is_file())
+        contents[folder] = {
+            name: _content(top / path) for name, path in paths.get(folder, {}).items()
+        }
+    history = read_folders(contents, scope.labels)
+    return _explained(history, Origins.of_checkout(Repository(top)), scope)
+
+
+def _content(path: Path) -> bytes | int:
+    size = path.stat().st_size
+    return size if size > MAX_SOURCE_BYTES else path.read_bytes()
+
+
+def check_commit(repository: Repository, ref: str, scope: Scope) -> tuple[Finding, ...]:
+    """Return the findings on the migrations of the tree of `ref`. Raises GitError."""
+    commit = repository.commit_of(ref)
+    history = _read(repository, repository.files(commit), None, {}, scope)
+    return _explained(history, Origins.of_commit(repository, commit, ref), scope)
+
+
+def predict(
+    repository: Repository, head: str | None, ref: str, scope: Scope
+) -> tuple[Finding, ...]:
+    """Return the findings on what merging `ref` into `head` would change, `ref` named in each.
+
+    Without a `head`, the work tree's HEAD and the migrations in it that are not committed. Nothing
+    is written into the repository, and nothing of either side is run. Raises GitError.
+    """
+    theirs = repository.commit_of(ref)
+    with repository.scratch() as scratch:
+        ours = repository.commit_of(head) if head else scratch.snapshot(MIGRATION_PATH)
+        return tuple(_predicted(scratch, ours, theirs, (head or "HEAD", ref), scope))
+
+
+def _predicted(
+    scratch: Repository, ours: str, theirs: str, names: tuple[str, str], scope: Scope
+) -> Iterator[Finding]:
+    difference = scratch.difference(ours, theirs)
+    touched = {path.rpartition("/")[0] for path in difference.paths if MIGRATION_PATH.search(path)}
+    if not touched:
+        return
+    merge = scratch.merge(ours, theirs)
+    chosen = {
+        path: ours_blob or theirs_blob
+        for path, (ours_blob, theirs_blob) in merge.conflicted.items()
+    }
+    history = _read(scratch, merge.files, touched, chosen, scope)
+    origins = Origins.of_merge(scratch, ours, theirs, names, difference)
+    findings = _explained(history, origins, scope, ref=names[1])
+    yield from findings
+    yield from _file_conflicts(merge, history, names[1], scope)
+    conflicting = {finding.app for finding in findings if finding.leaves}
+    yield from _same_numbers(history, difference, conflicting, names[1], scope)
+
+
+def _read(
+    repository: Repository,
+    files: Mapping[str, str],
+    touched: Collection[str] | None,
+    chosen: Mapping[str, str | None],
+    scope: Scope,
+) -> History:
+    """Read the migrations of a tree in the folders `touched`, or in all."""
+    blobs = {
+        folder: {name: chosen.get(path) or files[path] for name, path in paths.items()}
+        for folder, paths in folders_of(files).items()
+        if touched is None or folder in touched
+    }
+    ids = [blob for names in blobs.values() for blob in names.values()]
+    contents = repository.blobs(ids, largest=MAX_SOURCE_BYTES)
+    return read_folders(
+        {
+            folder: {name: contents[blob] for name, blob in names.items()}
+            for folder, names in blobs.items()
+        },
+        scope.labels,
+    )
+
+
+def _explained(
+    history: History, origins: Origins, scope: Scope, *, ref: str | None = None
+) -> tuple[Finding, ...]:
+    graph = build_graph(history.migrations, foreign=True)
+    return explain(history, graph, origins, apps=scope.apps, applied=scope.applied, against=ref)
+
+
+def _file_conflicts(merge: Merge, history: History, ref: str, scope: Scope) -> Iterator[Finding]:
+    by_path = {source.path: key for key, source in history.sources.items()}
+    for path in sorted(merge.conflicted):
+        app = by_path[path][0] if path in by_path else None
+        if app is None or (scope.apps is not None and app not in scope.apps):
+            continue
+        both = None not in merge.conflicted[path]
+        what = (
+            "both sides changed or added it, each in its own way"
+            if both
+            else "one side changed what the other deleted or renamed"
+        )
+        yield Finding(
+            id="versioning.W005",
+            level=Level.WARNING,
+            app=app,
+            path=path,
+            line=1,
+            ref=ref,
+            message=f"git cannot merge {path}: {what}.",
+            reason="Which version is right is a person's choice; here, ours was read.",
+            next=("git merge " + ref, f"git checkout --ours -- {path}", f"git add {path}"),
+        )
+
+
+def _same_numbers(
+    history: History,
+    difference: Difference,
+    conflicting: Collection[str],
+    ref: str,
+    scope: Scope,
+) -> Iterator[Finding]:
+    """Yield where both sides used one number, and no conflict tells of it."""
+    sides: dict[tuple[str, str], list[list[Key]]] = {}
+    for key, source in sorted(history.sources.items()):
+        number = _NUMBER.match(key[1])
+        if number is None or key[0] in conflicting:
+            continue
+        for side, paths in enumerate((difference.ours_only, difference.theirs_only)):
+            if source.path in paths:
+                sides.setdefault((key[0], number[1]), [[], []])[side].append(key)
+    for (app, number_text), (ours, theirs) in sides.items():
+        if not ours or not theirs or (scope.apps is not None and app not in scope.apps):
+            continue
+        names = " and ".join(name for _, name in (*ours, *theirs))
+        yield Finding(
+            id="versioning.I001",
+            level=Level.INFO,
+            app=app,
+            path=history.sources[ours[0]].path,
+            line=1,
+            ref=ref,
+            message=f"{app} would have the number {number_text} twice: {names}.",
+            reason="Their dependencies put them in order all the same; Django goes by those.",
+        )
+
+
+def compare_branches(
+    repository: Repository, head: str | None, pattern: str, scope: Scope, *, pairwise: bool
+) -> tuple[Sequence[str], list[tuple[str, str, tuple[Finding, ...] | GitError]]]:
+    """Return the branches that `pattern` fits, and the findings of merging them.
+
+    With `head` (or the work tree) each alone, or `pairwise` every two of them, each as the names of
+    both and the findings, or the error where git could not tell. Raises GitError.
+    """
+    branches = repository.branches(pattern)
+    results: list[tuple[str, str, tuple[Finding, ...] | GitError]] = []
+    with repository.scratch() as scratch:
+        if pairwise:
+            pairs = [
+                (one.name, one.commit, two.name, two.commit)
+                for at, one in enumerate(branches)
+                for two in branches[at + 1 :]
+            ]
+        else:
+            ours = repository.commit_of(head) if head else scratch.snapshot(MIGRATION_PATH)
+            tree = scratch.run("rev-parse", f"{ours}^{{tree}}").strip()
+            branches = [branch for branch in branches if branch.tree != tree]
+            pairs = [(head or "HEAD", ours, branch.name, branch.commit) for branch in branches]
+        for one_name, one_commit, two_name, two_commit in pairs:
+            found: tuple[Finding, ...] | GitError
+            try:
+                found = tuple(
+                    _predicted(scratch, one_commit, two_commit, (one_name, two_name), scope)
+                )
+            except GitError as error:
+                found = error
+            results.append((one_name, two_name, found))
+    return [branch.name for branch in branches], results
