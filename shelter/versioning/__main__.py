@@ -1,4 +1,7 @@
-"""The checks that need files and git alone: `python -m shelter.versioning check`."""
+"""The checks that need files and git alone: `python -m shelter.versioning check`.
+
+With no Django set up, on any repository, bare ones too.
+"""
 
 from __future__ import annotations
 
@@ -7,67 +10,63 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from shelter.versioning.conflicts.predicting import (
-    Scope,
-    check_commit,
-    check_folder,
-    predict,
-)
+from shelter.versioning.checking import COMMAND, add_arguments, check_merges
+from shelter.versioning.conflicts.predicting import Scope, check_commit, check_folder
 from shelter.versioning.history.git import GitError, Repository
-from shelter.versioning.report.findings import Finding, Level, Report
+from shelter.versioning.report.findings import Level, Report
+from shelter.versioning.report.formats import render
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; return 0 when clean, 1 with findings, 2 on failure."""
     options = _parser().parse_args(arguments)
     try:
-        findings = _findings(options)
+        report = _report(options)
     except (GitError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    report = Report("checkmigrations", findings)
-    from shelter.versioning.report.formats import render  # noqa: PLC0415
-
-    sys.stdout.write(f"{render(report, options.format)}\n")
+    text = f"{render(report, options.format)}\n"
+    # Names of files and people are whatever bytes a repository holds.
+    sys.stdout.buffer.write(text.encode(errors="replace"))
     return int(report.reaches(Level(options.fail_level)))
 
 
-def _findings(options: argparse.Namespace) -> tuple[Finding, ...]:
-    repository = Repository(options.repo)
+def _report(options: argparse.Namespace) -> Report:
+    folder: Path = options.repo
+    if not folder.is_dir():
+        raise GitError(f"{folder} is no folder.")
     scope = Scope(apps=options.apps or None)
-    if options.against:
-        return tuple(
-            finding
-            for ref in options.against
-            for finding in predict(repository, options.head, ref, scope)
+    if options.against or options.all_branches is not None:
+        return check_merges(
+            folder,
+            options.head,
+            options.against or [],
+            options.all_branches,
+            scope,
+            pairwise=options.pairwise,
         )
     if options.head:
-        return check_commit(repository, options.head, scope)
-    return check_folder(options.repo, scope)
+        return Report(COMMAND, check_commit(Repository(folder), options.head, scope))
+    return Report(COMMAND, check_folder(folder, scope))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m shelter.versioning", description=__doc__)
-    commands = parser.add_subparsers(required=True)
+    parser = argparse.ArgumentParser(
+        prog="python -m shelter.versioning",
+        description="Checks migrations by their files and by git alone, with no Django set up.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="check")
     check = commands.add_parser(
-        "check", help="warn of conflicting leaf migrations, here or after a merge"
+        "check",
+        help="Warn of conflicting leaf migrations, here or after a merge.",
+        description="Warns of conflicting leaf migrations, here or after a merge. Exits 0 when "
+        "there is nothing to say, 1 with findings, 2 when it could not run.",
     )
-    check.add_argument("apps", nargs="*", metavar="app", help="look at these apps only")
-    check.add_argument("--repo", type=Path, default=Path(), help="a folder or a bare repository")
-    check.add_argument("--head", metavar="REF", help="look at this commit, not at the files here")
     check.add_argument(
-        "--against",
-        metavar="REF",
-        action="append",
-        help="look at what merging REF would give; may be repeated",
+        "--repo", type=Path, default=Path(), help="A folder or a bare repository (default: here)."
     )
-    check.add_argument("--format", choices=("text", "json"), default="text")
-    check.add_argument(
-        "--fail-level",
-        choices=[level.value for level in Level],
-        default=Level.WARNING.value,
-        help="exit 1 from this level on (default: warning)",
-    )
+    check.add_argument("--head", metavar="REF", help="Look at this commit, not at the files here.")
+    add_arguments(check)
     return parser
 
 

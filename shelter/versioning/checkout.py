@@ -1,11 +1,14 @@
-"""The migrations of this checkout, checked."""
+"""The migrations of this Django project, checked: as they are, and after merges."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from pathlib import Path
 
 from shelter.versioning import project
+from shelter.versioning.checking import COMMAND, check_merges
 from shelter.versioning.conflicts.explaining import Origins, explain
+from shelter.versioning.conflicts.predicting import Scope
 from shelter.versioning.history.git import Repository
 from shelter.versioning.history.graph import build_graph
 from shelter.versioning.history.packages import read_packages
@@ -27,4 +30,31 @@ def check_checkout(apps: Collection[str] | None = None, *, database: str | None 
         apps=apps,
         applied=None if database is None else project.applied_migrations(database),
     )
-    return Report("checkmigrations", findings)
+    return Report(COMMAND, findings)
+
+
+def check_merges_of_checkout(
+    against: list[str],
+    all_branches: str | None,
+    apps: Collection[str] | None,
+    *,
+    database: str,
+    pairwise: bool = False,
+    advance: Callable[[int, int], object] = lambda *_: None,
+) -> Report:
+    """Return what merging `against`, or all branches, into this checkout would give.
+
+    Migrations that are not committed count. The app labels of folders are those of the installed
+    apps; of a folder that no installed app has, what its files say. Raises GitError, and
+    ImproperlyConfigured as `project.packages()`.
+    """
+    top = Repository(project.root()).top() or Path()
+    labels = {
+        package.folder.resolve().relative_to(top).as_posix(): package.label
+        for package in project.packages()
+        if package.folder.resolve().is_relative_to(top)
+    }
+    scope = Scope(apps, labels, project.applied_migrations(database))
+    return check_merges(
+        project.root(), None, against, all_branches, scope, pairwise=pairwise, advance=advance
+    )

@@ -232,8 +232,9 @@ def _add_index(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
     yield _of(Effect.MAKE, part)
     # Names of indexes and constraints are of the whole schema on PostgreSQL and SQLite.
     yield Effect.MAKE, ("*", "*"), part, "", False
-    assert value is not None
-    for word in _words(value):
+    assert isinstance(value, ast.Call)
+    said = [keyword.value for keyword in value.keywords if keyword.arg not in ("name", "opclasses")]
+    for word in {word for part in (*value.args, *said) for word in _words(part)}:
         yield _of(Effect.NEED, f"field {word}")
 
 
@@ -383,6 +384,8 @@ _SAFE_MODULES = frozenset(
 
 
 def _python(node: ast.expr | None, listed: Listed) -> Code:
+    if isinstance(node, ast.Name):
+        node = listed.constants.get(node.id, node)
     if node is None or (isinstance(node, ast.Attribute) and node.attr == "noop"):
         return Code("RunPython", frozenset())
     if isinstance(node, ast.Lambda):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from shelter.versioning.conflicts.explaining import Origins, explain
@@ -18,7 +19,7 @@ from shelter.versioning.history.packages import (
     folders_of,
     read_folders,
 )
-from shelter.versioning.report.findings import Finding, Level
+from shelter.versioning.report.findings import Comparison, Finding, Level
 
 _NUMBER = re.compile(r"(\d+)_")
 
@@ -183,34 +184,56 @@ def _same_numbers(
 
 
 def compare_branches(
-    repository: Repository, head: str | None, pattern: str, scope: Scope, *, pairwise: bool
-) -> tuple[Sequence[str], list[tuple[str, str, tuple[Finding, ...] | GitError]]]:
-    """Return the branches that `pattern` fits, and the findings of merging them.
+    repository: Repository,
+    head: str | None,
+    pattern: str,
+    scope: Scope,
+    *,
+    pairwise: bool,
+    advance: Callable[[int, int], object] = lambda *_: None,
+) -> tuple[Comparison, ...]:
+    """Return what merging each branch that `pattern` fits into `head` would give.
 
-    With `head` (or the work tree) each alone, or `pairwise` every two of them, each as the names of
-    both and the findings, or the error where git could not tell. Raises GitError.
+    Without a `head` it is the work tree's, as for `predict`; `pairwise`, every two branches are
+    compared. Branches of one tree count once. A merge that git cannot tell of is a finding.
+    `advance` is told how many of how many merges were tried. Raises GitError.
     """
     branches = repository.branches(pattern)
-    results: list[tuple[str, str, tuple[Finding, ...] | GitError]] = []
+    if not branches:
+        raise GitError(f"No branch is named like {pattern!r}. Look at `git branch --all`.")
     with repository.scratch() as scratch:
         if pairwise:
             pairs = [
-                (one.name, one.commit, two.name, two.commit)
-                for at, one in enumerate(branches)
-                for two in branches[at + 1 :]
+                ((one.name, two.name), (one.commit, two.commit))
+                for one, two in combinations(branches, 2)
             ]
         else:
             ours = repository.commit_of(head) if head else scratch.snapshot(MIGRATION_PATH)
             tree = scratch.run("rev-parse", f"{ours}^{{tree}}").strip()
-            branches = [branch for branch in branches if branch.tree != tree]
-            pairs = [(head or "HEAD", ours, branch.name, branch.commit) for branch in branches]
-        for one_name, one_commit, two_name, two_commit in pairs:
-            found: tuple[Finding, ...] | GitError
+            pairs = [
+                ((head or "HEAD", branch.name), (ours, branch.commit))
+                for branch in branches
+                if branch.tree != tree
+            ]
+        compared = []
+        for done, (names, commits) in enumerate(pairs):
+            advance(done, len(pairs))
+            found: tuple[Finding, ...]
             try:
-                found = tuple(
-                    _predicted(scratch, one_commit, two_commit, (one_name, two_name), scope)
-                )
+                found = tuple(_predicted(scratch, *commits, names, scope))
             except GitError as error:
-                found = error
-            results.append((one_name, two_name, found))
-    return [branch.name for branch in branches], results
+                found = (_not_compared(names, error),)
+            compared.append(Comparison(*names, found))
+        return tuple(compared)
+
+
+def _not_compared(names: tuple[str, str], error: GitError) -> Finding:
+    return Finding(
+        id="versioning.W006",
+        level=Level.WARNING,
+        app="",
+        path="",
+        ref=names[1],
+        message=f"{names[0]} and {names[1]} cannot be compared.",
+        reason=str(error),
+    )

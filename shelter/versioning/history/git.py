@@ -15,6 +15,10 @@ OLDEST_VERSION = (2, 38)
 """The first git whose `merge-tree` can merge without a work tree."""
 
 
+# Who commits, in a scratch repository, what is not committed.
+_NOBODY = "-"
+
+
 class GitError(Exception):
     """Git could not answer; the message says why, and where possible what to do."""
 
@@ -292,7 +296,11 @@ class Repository:
         somebody = {
             f"GIT_{role}_{what}": value
             for role in ("AUTHOR", "COMMITTER")
-            for what, value in (("NAME", "-"), ("EMAIL", "-"), ("DATE", "2000-01-01T00:00:00Z"))
+            for what, value in (
+                ("NAME", _NOBODY),
+                ("EMAIL", _NOBODY),
+                ("DATE", "2000-01-01T00:00:00Z"),
+            )
         }
         with tempfile.TemporaryDirectory(prefix="versioning-") as folder:
             index = {"GIT_INDEX_FILE": f"{folder}/index"}
@@ -328,6 +336,8 @@ class Repository:
         found: dict[str, Commit] = {}
         for entry in listing.split("\x01")[1:]:
             identity, author, date, names = entry.split("\x02")
+            if author == f"{_NOBODY} <{_NOBODY}>":
+                continue
             for name in names.strip("\n\x00").split("\x00"):
                 if name in wanted:
                     found.setdefault(name, Commit(identity, author, date))

@@ -5,6 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+RULES = {
+    "versioning.W001": "An app has conflicting leaf migrations.",
+    "versioning.W002": "A migration depends on one that no file provides.",
+    "versioning.W003": "Migrations depend on one another in a circle.",
+    "versioning.W004": "A migration cannot be read without running it.",
+    "versioning.W005": "git cannot merge a file of migrations.",
+    "versioning.W006": "A branch cannot be compared with.",
+    "versioning.I001": "An app has a number twice, without a conflict.",
+}
+"""The findings by id, in short."""
+
 
 class Level(StrEnum):
     """How grave a finding is, in growing order."""
@@ -79,11 +90,21 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """What merging `ref` into `head` would give."""
+
+    head: str
+    ref: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """The findings of one run of `command`."""
+    """The findings of one run of `command`; of many merges tried, also each one's own."""
 
     command: str
     findings: tuple[Finding, ...]
+    comparisons: tuple[Comparison, ...] | None = None
 
     def reaches(self, level: Level) -> bool:
         """Return whether any finding is at least as grave as `level`."""

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from shelter.versioning.report.findings import Report
 
-FORMATS = ("text", "json")
+Paint = Callable[[str, str], str]
+"""Colours a text in one of Django's style roles: `paint("WARNING", text)`."""
 
 
-def render(report: Report, form: str) -> str:
-    """Return `report` in the format `form`, one of FORMATS, without colour."""
+FORMATS = ("text", "json", "github", "sarif")
+
+
+def render(report: Report, form: str, paint: Paint = lambda _, text: text) -> str:
+    """Return `report` in the format `form`, one of FORMATS; `paint` colours text.
+
+    Each renderer is imported when it is asked for: a program that starts for every commit pays for
+    the one it uses.
+    """
     if form == "json":
         from shelter.versioning.report.json import render_json  # noqa: PLC0415
 
         return render_json(report)
+    if form == "github":
+        from shelter.versioning.report.github import render_github  # noqa: PLC0415
+
+        return render_github(report)
+    if form == "sarif":
+        from shelter.versioning.report.sarif import render_sarif  # noqa: PLC0415
+
+        return render_sarif(report)
     from shelter.versioning.report.text import render_text  # noqa: PLC0415
 
-    return render_text(report)
+    return render_text(report, paint)

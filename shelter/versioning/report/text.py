@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
-from shelter.versioning.report.findings import Branch, BranchMigration, Finding, Level, Report
-
-Paint = Callable[[str, str], str]
-"""Colours a text in one of Django's style roles: `paint("WARNING", text)`."""
+from shelter.versioning.report.findings import (
+    Branch,
+    BranchMigration,
+    Comparison,
+    Finding,
+    Level,
+    Report,
+)
+from shelter.versioning.report.formats import Paint
 
 WIDTH = 80
 _ROLES = {Level.INFO: "NOTICE", Level.WARNING: "WARNING", Level.ERROR: "ERROR"}
 
 
 def render_text(report: Report, paint: Paint = lambda _, text: text) -> str:
-    """Return the report as text; with nothing found, one line that says so."""
+    """Return the report as text; with nothing found, one line that says so.
+
+    Of many merges tried, a table with a row for each app in conflict.
+    """
+    if report.comparisons is not None:
+        return "\n".join(_table(report.comparisons, paint))
     if not report.findings:
         return paint("SUCCESS", "No conflicting migrations.")
     return "\n\n".join("\n".join(_finding(finding, paint)) for finding in report.findings)
@@ -25,7 +35,7 @@ def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
     role = _ROLES[finding.level]
     place = f"{finding.path}:{finding.line}" if finding.line else finding.path
     heading = f"{finding.level.upper()} {finding.id} {place}"
-    yield paint(role, heading if finding.ref is None else f"{heading} with {finding.ref}")
+    yield paint(role, heading if finding.ref is None else f"{heading} with {_short(finding.ref)}")
     yield from _wrapped(finding.message, "  ")
     if finding.branches:
         yield ""
@@ -62,7 +72,7 @@ def _origin(migration: BranchMigration, branch: Branch) -> str:
         migration.author or "not committed",
         (migration.date or "")[:10],
         (migration.commit or "")[:10],
-        branch.ref or "",
+        _short(branch.ref or ""),
         {True: "applied", False: "not applied", None: ""}[migration.applied],
     ]
     return ", ".join(filter(None, known))
@@ -77,3 +87,48 @@ def _wrapped(text: str, indent: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _short(ref: str) -> str:
+    """Return a ref as people say it: of a full commit id its beginning."""
+    return ref[:10] if len(ref) in (40, 64) and not ref.strip("0123456789abcdef") else ref
+
+
+def _table(comparisons: Sequence[Comparison], paint: Paint) -> Iterator[str]:
+    heads = {comparison.head for comparison in comparisons}
+    rows: list[tuple[str, ...]] = []
+    roles: list[str] = []
+    for comparison in comparisons:
+        names = (comparison.ref,) if len(heads) == 1 else (comparison.head, comparison.ref)
+        findings = [f for f in comparison.findings if f.level is not Level.INFO]
+        if not findings:
+            rows.append((*map(_short, names), "-", "", "", "clean"))
+            roles.append("SUCCESS")
+        for finding in findings:
+            people = {
+                (migration.author or "not committed").partition(" <")[0]
+                for branch in finding.branches
+                for migration in branch.migrations
+            }
+            rows.append(
+                (
+                    *map(_short, names),
+                    finding.app or "?",
+                    ", ".join(finding.leaves) or finding.path,
+                    ", ".join(sorted(people)),
+                    str(finding.verdict) if finding.verdict is not None else finding.reason,
+                )
+            )
+            roles.append(_ROLES[finding.level])
+    titles = (*(("branch",) if len(heads) <= 1 else ("branch", "with")), "app", "leaves", "authors")
+    rows.insert(0, (*titles, "verdict"))
+    roles.insert(0, "MIGRATE_HEADING")
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for role, row in zip(roles, rows, strict=True):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield paint(role, "  ".join(cells).rstrip())
+    conflicts = sum(
+        any(f.level is not Level.INFO for f in comparison.findings) for comparison in comparisons
+    )
+    yield ""
+    yield f"{len(comparisons)} merges tried, {conflicts} with findings."

@@ -1,0 +1,1 @@
+"""Several leaves: judged, explained, predicted."""
