@@ -43,6 +43,7 @@ def scan_migration(source: bytes, app: str, name: str, path: str) -> Migration |
         or b"\f" in source
         or b"\0" in source
         or b"<<<<<<<" in source
+        or not _is_utf8(source)
     ):
         return None
     keys: dict[bytes, tuple[Key, ...]] = {}
@@ -83,6 +84,17 @@ def scan_migration(source: bytes, app: str, name: str, path: str) -> Migration |
         swappable=swappable,
         initial=initial[0] == b"True" if initial else None,
     )
+
+
+def _is_utf8(source: bytes) -> bool:
+    if source.isascii():
+        return True
+    try:
+        source.decode()
+    except UnicodeDecodeError:
+        return False
+    # PEP 263 lets the first two lines name another encoding.
+    return b"coding" not in b"".join(source.splitlines()[:2])
 
 
 _WORDS = (b"dependencies", b"run_before", b"replaces")
