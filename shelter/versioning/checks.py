@@ -13,6 +13,7 @@ from django.core import checks
 from django.core.checks import CheckMessage
 
 from shelter.versioning.checkout import check_checkout
+from shelter.versioning.report.findings import Level
 
 
 @checks.register("versioning")
@@ -21,6 +22,8 @@ def check_migrations(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
     apps = None if app_configs is None else {config.label for config in app_configs}
     warnings: list[CheckMessage] = []
     for finding in check_checkout(apps).findings:
+        if not finding.level.reaches(Level.WARNING):
+            continue
         fork = f" They fork at {', '.join(finding.fork)}." if finding.fork else ""
         warnings.append(
             checks.Warning(

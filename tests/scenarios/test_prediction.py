@@ -567,3 +567,96 @@ def test_very_many_files_are_no_matter(project: Project) -> None:
         project.add_field("photo")
     [finding] = report(project, "--against", "other")
     assert finding["leaves"] == ["0002_keeper_photo", "0002_keeper_weight"]
+
+
+# --- Merges and rebases that wait ----------------------------------------------------------------
+
+
+def clash(project: Project) -> None:
+    """Make both branches change one line, so that git stops, and each add a migration."""
+    for branch, author, name in (("main", "Ana", "photo"), ("other", "Ben", "weight")):
+        with on(project, branch, author):
+            (project.folder / "notes.txt").write_text(f"{name}\n")
+            project.add_field(name)
+
+
+def test_in_a_merge_it_is_said_whose_side_is_whose(project: Project) -> None:
+    clash(project)
+    identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    assert project.run("git", *identity, "merge", "other").returncode == 1
+    waiting, conflict = report(project)
+    assert (waiting["id"], waiting["level"], waiting["message"], waiting["reason"]) == (
+        "versioning.I002",
+        "info",
+        "A merge of other into HEAD is in progress.",
+        "Your side is HEAD, which git now calls ours.",
+    )
+    assert waiting["next"] == ["git merge --continue", "git merge --abort"]
+    assert [(branch["leaf"], branch["ref"]) for branch in conflict["branches"]] == [
+        ("0002_keeper_photo", "HEAD"),
+        ("0002_keeper_weight", "other"),
+    ]
+    assert conflict["branches"][1]["migrations"][0]["author"] == "Ben <ben@example.org>"
+
+
+def test_in_a_rebase_ours_and_theirs_are_swapped(project: Project) -> None:
+    clash(project)
+    project.git("switch", "-q", "other")
+    identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    assert project.run("git", *identity, "rebase", "main").returncode == 1
+    waiting, conflict = report(project)
+    assert (waiting["message"], waiting["reason"]) == (
+        "A rebase of other onto main is in progress.",
+        "Your side is other, which git now calls theirs.",
+    )
+    assert [(branch["leaf"], branch["ref"]) for branch in conflict["branches"]] == [
+        ("0002_keeper_photo", "main"),
+        ("0002_keeper_weight", "other"),
+    ]
+    # A merge in progress is no fault: `check` says nothing of it.
+    assert project.manage("check").stderr.count("versioning.") == 1
+
+
+# --- Each verdict --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "verdict", "following"),
+    [
+        (
+            'migrations.AlterField("keeper", "name", models.TextField(default="x"))',
+            'migrations.AlterField("keeper", "name", models.TextField(default="y"))',
+            "order-dependent",
+            "python manage.py makemigrations --merge keepers",
+        ),
+        (
+            'migrations.RemoveField("keeper", "name")',
+            'migrations.AlterField("keeper", "name", models.TextField(default="y"))',
+            "contradictory",
+            f"git log --patch HEAD...other -- {FOLDER}",
+        ),
+        (
+            "migrations.RunPython(fill)",
+            'migrations.AlterField("keeper", "name", models.TextField(default="y"))',
+            "unknown",
+            "python manage.py makemigrations --merge keepers",
+        ),
+    ],
+)
+def test_each_verdict_leads_to_its_commands(
+    project: Project, mine: str, theirs: str, verdict: str, following: str
+) -> None:
+    with on(project, "main"):
+        add(project, "0002_a", "0001_initial", mine)
+    with on(project, "other"):
+        add(project, "0002_b", "0001_initial", theirs)
+    conflict, *more = report(project, "--against", "other")
+    assert (conflict["verdict"], conflict["next"][-1]) == (verdict, following)
+    if verdict == "order-dependent":
+        [left] = more
+        assert (left["id"], left["message"]) == (
+            "versioning.W007",
+            "A merge migration of keepers may leave model changes unmigrated.",
+        )
+    else:
+        assert more == []

@@ -6,11 +6,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from shelter.versioning.history.git import Commit, Difference, GitError, Repository
+from shelter.versioning.history.git import (
+    Commit,
+    Difference,
+    GitError,
+    InProgress,
+    Repository,
+)
 from shelter.versioning.history.graph import Fork, Graph, Side
 from shelter.versioning.history.migration import Key
 from shelter.versioning.history.packages import History
-from shelter.versioning.report.findings import Branch, BranchMigration, Finding, Level
+from shelter.versioning.report.findings import Branch, BranchMigration, Finding, Level, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +32,30 @@ class Origins:
     ranges: Sequence[Sequence[str]] = ((),)
     names: tuple[str | None, str | None] = (None, None)
     difference: Difference | None = None
+    in_progress: InProgress | None = None
 
     @classmethod
     def of_checkout(cls, repository: Repository) -> Origins:
-        """Return the origins of files on disk, whose paths begin at the repository's folder."""
+        """Return the origins of files on disk, whose paths begin at the repository's folder.
+
+        In a merge or a rebase the side that a file comes from is told.
+        """
         try:
             prefix = repository.run("rev-parse", "--show-prefix").rstrip("\n")
+            waiting = repository.in_progress()
+            if waiting is None:
+                return cls(repository, prefix)
+            difference = repository.difference(waiting.ours[1], waiting.theirs[1])
         except GitError:
-            prefix = ""
-        return cls(repository, prefix)
+            return cls(repository)
+        return cls(
+            repository,
+            prefix,
+            ranges=((waiting.ours[1], waiting.theirs[1]),),
+            names=(waiting.ours[0], waiting.theirs[0]),
+            difference=difference,
+            in_progress=waiting,
+        )
 
     @classmethod
     def of_commit(cls, repository: Repository, commit: str, name: str) -> Origins:
@@ -58,6 +79,7 @@ class Origins:
 
     def ref_of(self, path: str) -> str | None:
         """Return the name of the ref that has the file at `path`; None where both have it."""
+        path = f"{self.prefix}{path}"
         if self.difference is None:
             return self.names[0]
         if path in self.difference.ours_only:
@@ -94,11 +116,13 @@ def explain(
     """
     forks = [graph.fork(app) for app in graph.conflicts() if apps is None or app in apps]
     findings: list[Finding] = []
+    if origins.in_progress is not None:
+        findings.append(_waiting(origins.in_progress))
     if forks:
         explainer = _Explainer(
             history, graph, origins, applied, against, _commits(history, origins, forks)
         )
-        findings = [explainer.conflict(fork) for fork in forks]
+        findings += (finding for fork in forks for finding in explainer.conflict(fork))
     findings += (
         finding
         for finding in _defects(history, graph, against)
@@ -121,15 +145,15 @@ class _Explainer:
     against: str | None
     commits: Mapping[str, Commit]
 
-    def conflict(self, fork: Fork) -> Finding:
-        """Return the finding on several leaves."""
+    def conflict(self, fork: Fork) -> Iterator[Finding]:
+        """Yield the finding on several leaves, and one on what a merge migration would leave."""
         # What operations do is read where there is a conflict only: it takes more imports.
         from shelter.versioning.conflicts.judging import judge  # noqa: PLC0415
 
         leaves = tuple(side.leaf[1] for side in fork.sides)
         folder = PurePosixPath(self.graph.migrations[fork.sides[0].leaf].path).parent
         judgement = judge(fork, self.history)
-        return Finding(
+        yield Finding(
             id="versioning.W001",
             level=Level.WARNING,
             app=fork.app,
@@ -141,15 +165,33 @@ class _Explainer:
             branches=tuple(self._branch(side) for side in fork.sides),
             verdict=judgement.verdict,
             reason=judgement.reason,
-            next=self._next(fork),
+            next=self._next(fork, folder.as_posix(), judgement.verdict),
         )
+        if judgement.verdict is Verdict.ORDER_DEPENDENT:
+            yield Finding(
+                id="versioning.W007",
+                level=Level.WARNING,
+                app=fork.app,
+                path=folder.as_posix(),
+                message=f"A merge migration of {fork.app} may leave model changes unmigrated.",
+                ref=self.against,
+                reason=(
+                    "Both sides state one thing anew. The migration that runs last wins, and the "
+                    "models have what git's merge of them says."
+                ),
+                next=("python manage.py makemigrations --check --dry-run",),
+            )
 
     def _has(self) -> str:
         return "has" if self.against is None else "would have"
 
-    def _next(self, fork: Fork) -> tuple[str, ...]:
-        merge = f"python manage.py makemigrations --merge {fork.app}"
-        return (merge,) if self.against is None else (f"git merge {self.against}", merge)
+    def _next(self, fork: Fork, folder: str, verdict: Verdict) -> tuple[str, ...]:
+        before = () if self.against is None else (f"git merge {self.against}",)
+        if verdict is Verdict.CONTRADICTORY:
+            # No order of the two can be right: a person decides which operation stays.
+            others = f"HEAD...{self.against} " if self.against else ""
+            return (f"git log --patch {others}-- {folder}",)
+        return (*before, f"python manage.py makemigrations --merge {fork.app}")
 
     def _branch(self, side: Side) -> Branch:
         return Branch(
@@ -179,6 +221,21 @@ class _Explainer:
             ),
             applied=None if self.applied is None else key in self.applied,
         )
+
+
+def _waiting(waiting: InProgress) -> Finding:
+    ours, theirs = waiting.ours[0], waiting.theirs[0]
+    what = f"{theirs} onto {ours}" if waiting.kind == "rebase" else f"{theirs} into {ours}"
+    mine, words = (ours, "ours") if waiting.mine_is_ours else (theirs, "theirs")
+    return Finding(
+        id="versioning.I002",
+        level=Level.INFO,
+        app="",
+        path="",
+        message=f"A {waiting.kind} of {what} is in progress.",
+        reason=f"Your side is {mine}, which git now calls {words}.",
+        next=(f"git {waiting.kind} --continue", f"git {waiting.kind} --abort"),
+    )
 
 
 def _defects(history: History, graph: Graph, against: str | None) -> Iterator[Finding]:

@@ -71,6 +71,24 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
+class InProgress:
+    """A merge or a rebase that waits for somebody to go on.
+
+    `ours` and `theirs` are the two commits by name, in git's words: in a rebase git's ours is what
+    one's own commits are put on, and theirs are one's own. `kind` is the command's name.
+    """
+
+    kind: str
+    ours: tuple[str, str]
+    theirs: tuple[str, str]
+
+    @property
+    def mine_is_ours(self) -> bool:
+        """Whether one's own side is what git calls ours."""
+        return self.kind != "rebase"
+
+
+@dataclass(frozen=True, slots=True)
 class Repository:
     """A git repository, by any folder inside it; bare ones too."""
 
@@ -162,6 +180,41 @@ class Repository:
             if not symbolic and matches(short):
                 found.setdefault(tree, Branch(short, commit, tree))
         return sorted(found.values(), key=lambda branch: branch.name)
+
+    def in_progress(self) -> InProgress | None:
+        """Return the merge or rebase that is in progress, None where there is none.
+
+        Raises GitError where this is no repository.
+        """
+        folder = Path(self.run("rev-parse", "--absolute-git-dir").rstrip("\n"))
+        for place in (folder / "rebase-merge", folder / "rebase-apply"):
+            try:
+                onto, mine, name = (
+                    (place / file).read_text().strip()
+                    for file in ("onto", "orig-head", "head-name")
+                )
+            except OSError:
+                continue
+            branch = name.removeprefix("refs/heads/")
+            return InProgress("rebase", (self._name_of(onto), onto), (branch, mine))
+        try:
+            other = (folder / "MERGE_HEAD").read_text().split()[0]
+        except OSError:
+            return None
+        head = self.commit_of("HEAD")
+        return InProgress("merge", ("HEAD", head), (self._name_of(other), other))
+
+    def _name_of(self, commit: str) -> str:
+        """Return a branch that points at `commit`, or else the commit."""
+        pointing = self.run(
+            "for-each-ref",
+            "--points-at",
+            commit,
+            "--format=%(refname:short)",
+            "refs/heads",
+            "refs/remotes",
+        )
+        return next(iter(pointing.splitlines()), commit[:10])
 
     # --- Files -------------------------------------------------------------------------------
 

@@ -16,8 +16,7 @@ _PAIR = rb"\(\s*" + _TEXT + rb"\s*,\s*" + _TEXT + rb"\s*,?\s*\)"
 _SWAPPABLE = rb"migrations\.swappable_dependency\(\s*settings\.\w+\s*,?\s*\)"
 _ENTRY = rb"(?:" + _PAIR + rb"|" + _SWAPPABLE + rb")"
 _LIST = re.compile(
-    rb"^    (dependencies|run_before|replaces) = "
-    rb"\[\s*((?:" + _ENTRY + rb"\s*,\s*)*(?:" + _ENTRY + rb"\s*)?)\][ \t]*$",
+    rb"    \w+ = \[\s*((?:" + _ENTRY + rb"\s*,\s*)*(?:" + _ENTRY + rb"\s*)?)\][ \t]*$",
     re.MULTILINE,
 )
 _ENTRIES = re.compile(rb"\(\s*u?[\"']([^\"']*)[\"']\s*,\s*u?[\"']([^\"']*)[\"']|settings\.(\w+)")
@@ -50,28 +49,31 @@ def scan_migration(source: bytes, app: str, name: str, path: str) -> Migration |
     swappable: tuple[str, ...] = ()
     line_start = statement.start()
     at = statement.end() + 1
-    for found in _LIST.finditer(source, at):
-        if _PLAIN_LINES.fullmatch(source, at, found.start()) is None:
+    for begin, kind in sorted(
+        (source.find(b"\n    " + word + b" = [", statement.end()) + 1, word)
+        for word in _WORDS
+        if word in source
+    ):
+        found = _LIST.match(source, begin) if begin else None
+        if (
+            found is None
+            or source.count(kind) != 1
+            or _PLAIN_LINES.fullmatch(source, at, begin) is None
+        ):
             return None
-        kind = found[1]
-        entries = _ENTRIES.findall(found[2])
+        entries = _ENTRIES.findall(found[1])
         keys[kind] = tuple((a.decode(), n.decode()) for a, n, setting in entries if not setting)
         settings = tuple(setting.decode() for _, _, setting in entries if setting)
         if kind == b"dependencies":
-            swappable, line_start = settings, found.start()
+            swappable, line_start = settings, begin
         elif settings:
             return None
         at = found.end() + 1
     before = source[: at if keys else statement.end()]
-    if (
-        b'"""' in before
-        or b"'''" in before
-        or b"\\\n" in before
-        or any(source.count(word) != (word in keys) for word in _WORDS)
-    ):
+    if b'"""' in before or b"'''" in before or b"\\\n" in before:
         return None
-    initial = _INITIAL.findall(before)
-    if len(initial) != len(_INITIAL_SET.findall(source)) or len(initial) > 1:
+    initial = _INITIAL.findall(before) if b"initial = " in before else []
+    if len(initial) > 1 or len(initial) != len(_INITIAL_SET.findall(source)):
         return None
     return Migration(
         app=app,

@@ -12,7 +12,9 @@ RULES = {
     "versioning.W004": "A migration cannot be read without running it.",
     "versioning.W005": "git cannot merge a file of migrations.",
     "versioning.W006": "A branch cannot be compared with.",
+    "versioning.W007": "A merge migration may leave model changes unmigrated.",
     "versioning.I001": "An app has a number twice, without a conflict.",
+    "versioning.I002": "A merge or a rebase is in progress.",
 }
 """The findings by id, in short."""
 

@@ -34,7 +34,7 @@ def render_text(report: Report, paint: Paint = lambda _, text: text) -> str:
 def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
     role = _ROLES[finding.level]
     place = f"{finding.path}:{finding.line}" if finding.line else finding.path
-    heading = f"{finding.level.upper()} {finding.id} {place}"
+    heading = f"{finding.level.upper()} {finding.id} {place}".rstrip()
     yield paint(role, heading if finding.ref is None else f"{heading} with {_short(finding.ref)}")
     yield from _wrapped(finding.message, "  ")
     if finding.branches:
