@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from shelter.versioning.history.migration import MAX_SOURCE_BYTES, Key
 from shelter.versioning.history.packages import (
     MIGRATION_PATH,
     History,
-    find_packages,
     folders_of,
+    migration_names,
     read_folders,
 )
+from shelter.versioning.history.quick import package_folders
 from shelter.versioning.report.findings import Comparison, Finding, Level
 
 _NUMBER = re.compile(r"(\d+)_")
@@ -39,10 +41,10 @@ class Scope:
 def check_folder(top: Path, scope: Scope) -> tuple[Finding, ...]:
     """Return the findings on the migrations below the folder `top`, as they are on disk."""
     contents: dict[str, dict[str, bytes | int | None]] = {}
-    for folder, place in find_packages(top).items():
-        paths = folders_of(f"{folder}/{entry.name}" for entry in place.iterdir() if entry.is_file())
-        contents[folder] = {
-            name: _content(top / path) for name, path in paths.get(folder, {}).items()
+    for folder in map(Path, package_folders(os.fspath(top))):
+        names = migration_names(entry.name for entry in folder.iterdir() if entry.is_file())
+        contents[folder.relative_to(top).as_posix()] = {
+            name: _content(folder / f"{name}.py") for name in names
         }
     history = read_folders(contents, scope.labels)
     return _explained(history, Origins.of_checkout(Repository(top)), scope)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -10,21 +9,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from shelter.versioning.history.migration import Key, Migration, Unreadable
-from shelter.versioning.history.scanning import scan_migration
-
-NUMBERED = re.compile(r"^\d{4}_\w+\.py$")
-"""The file names that `makemigrations` gives."""
+from shelter.versioning.history.quick import is_migration, is_package
+from shelter.versioning.history.scanning import scan
 
 MIGRATION_PATH = re.compile(r"(?:^|/)(?:migrations/[^/]+|\d{4}_\w+)\.py$")
 """The paths that may be migrations."""
-
-# Folders that hold no code of the project, and may hold very much of others'.
-_PRUNED = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
 
 # South, which came before Django's migrations, has files of other classes in folders of one name.
 _SOUTH = re.compile(
     rb"^class Migration\((?:\w+\.)?(?:SchemaMigration|DataMigration)\):", re.MULTILINE
 )
+
+
+def scan_migration(source: bytes, app: str, name: str, path: str) -> Migration | None:
+    """Return the migration that `source` states; None where only parsing it can tell."""
+    scanned = scan(source)
+    return None if scanned is None else Migration(app, name, path, *scanned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,8 @@ class History:
 
 
 def migration_names(entries: Iterable[str]) -> list[str]:
-    """Return the names of the migrations among the `entries` of a folder, sorted.
-
-    As Django's loader sees them: modules, not packages, whose names do not begin with `_` or `~`.
-    """
-    return sorted(
-        entry.removesuffix(".py")
-        for entry in entries
-        if entry.endswith(".py") and entry[0] not in "_~" and "." not in entry[:-3]
-    )
+    """Return the names of the migrations among the `entries` of a folder, sorted."""
+    return sorted(entry.removesuffix(".py") for entry in entries if is_migration(entry))
 
 
 def read_packages(packages: Iterable[Package], root: Path) -> History:
@@ -79,53 +72,10 @@ def read_packages(packages: Iterable[Package], root: Path) -> History:
     return reader.history()
 
 
-def find_packages(top: Path) -> dict[str, Path]:
-    """Return the folders below `top` that look like migration packages, by path from `top`.
-
-    They are packages named `migrations`, or with files that are named as `makemigrations` names
-    them. Hidden folders, virtual environments and other people's packages are not looked into.
-    """
-    found = {}
-    pending = [top]
-    while pending:
-        folder = pending.pop()
-        try:
-            with os.scandir(folder) as scan:
-                entries = list(scan)
-        except OSError:
-            # What may not be looked into is no package that Django could load.
-            continue
-        names = {entry.name for entry in entries}
-        if "pyvenv.cfg" in names:
-            continue
-        if _is_package(folder.name, names):
-            found[folder.relative_to(top).as_posix()] = folder
-        pending += (
-            Path(entry.path)
-            for entry in entries
-            if entry.name[0] != "." and entry.name not in _PRUNED and _is_folder(entry)
-        )
-    return found
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir(follow_symlinks=False)
-    except OSError:
-        return False
-
-
-def _is_package(name: str, entries: Iterable[str]) -> bool:
-    entries = set(entries)
-    return "__init__.py" in entries and (
-        name == "migrations" or any(NUMBERED.match(entry) for entry in entries)
-    )
-
-
 def folders_of(paths: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return the migration packages among `paths`: by folder, the path of each migration by name.
 
-    A package is told as by `find_packages`.
+    A package is told as by `quick.package_folders`.
     """
     entries: dict[str, set[str]] = {}
     for path in paths:
@@ -135,7 +85,7 @@ def folders_of(paths: Iterable[str]) -> dict[str, dict[str, str]]:
     return {
         folder: {name: f"{folder}/{name}.py".lstrip("/") for name in migration_names(names)}
         for folder, names in entries.items()
-        if _is_package(folder.rpartition("/")[2], names)
+        if is_package(folder.rpartition("/")[2], names)
     }
 
 

@@ -1,15 +1,15 @@
 """One migration file, read by patterns: twenty times as quick as parsing it.
 
 Files that `makemigrations` wrote have one form. A file that is of just that form, with nothing in
-it that could mean something else, is read here; for any other one `scan_migration` returns None,
-and `reading` parses it. The tests hold both to the same answer.
+it that could mean something else, is read here; for any other one `scan` returns None, and
+`reading` parses it. The tests hold both to the same answer.
+
+A program that reads no other file than these imports nothing else of this package.
 """
 
 from __future__ import annotations
 
 import re
-
-from shelter.versioning.history.migration import Key, Migration
 
 _TEXT = rb"""u?(?:"[ !#-&(-\[\]-~]*"|'[ !#-&(-\[\]-~]*')"""
 _PAIR = rb"\(\s*" + _TEXT + rb"\s*,\s*" + _TEXT + rb"\s*,?\s*\)"
@@ -27,8 +27,16 @@ _INITIAL = re.compile(rb"^    initial = (True|False)[ \t]*$", re.MULTILINE)
 _INITIAL_SET = re.compile(rb"\binitial\s*[:=]")
 
 
-def scan_migration(source: bytes, app: str, name: str, path: str) -> Migration | None:
-    """Return the migration that `source` states; None where only parsing it can tell.
+Key = tuple[str, str]
+
+Scanned = tuple[
+    int, tuple[Key, ...], tuple[Key, ...], tuple[Key, ...], tuple[str, ...], bool | None
+]
+"""The fields of a `Migration` from `line` on, in order."""
+
+
+def scan(source: bytes) -> Scanned | None:
+    """Return what `source` states of its migration; None where only parsing it can tell.
 
     What stands outside the class and the lists is not looked at: a file that is no Python for
     something there is read all the same.
@@ -69,22 +77,21 @@ def scan_migration(source: bytes, app: str, name: str, path: str) -> Migration |
         elif settings:
             return None
         at = found.end() + 1
-    before = source[: at if keys else statement.end()]
+    plain = _PLAIN_LINES.match(source, at)
+    before = source[: plain.end() if plain else at]
     if b'"""' in before or b"'''" in before or b"\\\n" in before:
         return None
     initial = _INITIAL.findall(before) if b"initial = " in before else []
-    if len(initial) > 1 or len(initial) != len(_INITIAL_SET.findall(source)):
+    said = _INITIAL_SET.findall(source) if b"initial" in source else []
+    if len(initial) > 1 or len(initial) != len(said):
         return None
-    return Migration(
-        app=app,
-        name=name,
-        path=path,
-        line=source.count(b"\n", 0, line_start) + 1,
-        dependencies=keys.get(b"dependencies", ()),
-        run_before=keys.get(b"run_before", ()),
-        replaces=keys.get(b"replaces", ()),
-        swappable=swappable,
-        initial=initial[0] == b"True" if initial else None,
+    return (
+        source.count(b"\n", 0, line_start) + 1,
+        keys.get(b"dependencies", ()),
+        keys.get(b"run_before", ()),
+        keys.get(b"replaces", ()),
+        swappable,
+        initial[0] == b"True" if initial else None,
     )
 
 

@@ -1,1 +1,3 @@
 """Findings, and one renderer a format."""
+
+NOTHING_FOUND = "No conflicting migrations."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from shelter.versioning.report import NOTHING_FOUND
 from shelter.versioning.report.findings import (
     Branch,
     BranchMigration,
@@ -27,7 +28,7 @@ def render_text(report: Report, paint: Paint = lambda _, text: text) -> str:
     if report.comparisons is not None:
         return "\n".join(_table(report.comparisons, paint))
     if not report.findings:
-        return paint("SUCCESS", "No conflicting migrations.")
+        return paint("SUCCESS", NOTHING_FOUND)
     return "\n\n".join("\n".join(_finding(finding, paint)) for finding in report.findings)
 
 

@@ -1,0 +1,233 @@
+"""Whether there is nothing to find, told before anything else is imported.
+
+Nearly always there is nothing, and a hook that runs at each checkout should not be felt. So the
+common case is decided here, with `os` and `re` alone: packages whose every file is of the form that
+`makemigrations` writes, in a graph with one leaf an app and nothing missing. Whatever is not as
+plain as that is left to the whole check; a test holds both to the same answer.
+
+The state of the files (names, sizes, times, inodes) for which the answer was that there is nothing
+is remembered in the user's cache folder, so that unchanged files are not even read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+
+from shelter.versioning.history.scanning import Key, Scanned, scan
+
+FIRST, LATEST = "__first__", "__latest__"
+
+# Folders that hold no code of the project, and may hold very much of others'.
+PRUNED = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
+
+# A file that was changed so shortly before it was looked at could change again unseen.
+_RACY_NS = 100_000_000
+
+
+def package_folders(top: str) -> Iterator[str]:
+    """Yield the folders below `top` that look like migration packages.
+
+    They are packages named `migrations`, or with files that are named as `makemigrations` names
+    them. Hidden folders, virtual environments and other people's packages are not looked into, nor
+    are folders that may not be: Django could load none of theirs.
+    """
+    pending = [top]
+    while pending:
+        folder = pending.pop()
+        names = []
+        below = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    name = entry.name
+                    names.append(name)
+                    if (
+                        "." not in name
+                        and name not in PRUNED
+                        and entry.is_dir(follow_symlinks=False)
+                    ):
+                        below.append(entry.path)
+        except OSError:
+            continue
+        if "pyvenv.cfg" in names:
+            continue
+        pending += below
+        if is_package(os.path.basename(folder), names):
+            yield folder
+
+
+def is_package(name: str, entries: Iterable[str]) -> bool:
+    """Return whether a folder of that name, with these entries, looks like a migration package."""
+    entries = set(entries)
+    return "__init__.py" in entries and (name == "migrations" or any(map(is_numbered, entries)))
+
+
+def is_numbered(name: str) -> bool:
+    """Return whether a file is named as `makemigrations` names them: `0002_photo.py`."""
+    return name[:4].isdecimal() and name[4:5] == "_" and name.endswith(".py")
+
+
+def is_migration(name: str) -> bool:
+    """Return whether Django's loader would take a file of that name for a migration."""
+    return name.endswith(".py") and name[0] not in "_~" and "." not in name[:-3]
+
+
+def nothing_to_find(
+    packages: Iterable[tuple[str, str]],
+    *,
+    swappable: Mapping[str, str] | None = None,
+    closed: bool = False,
+) -> bool:
+    """Return True where the whole check would find nothing in `packages`; False where it may.
+
+    Packages are pairs of an app's label and a folder. `closed`: an app that is not among them is
+    missing; else it may be anywhere.
+    """
+    packages = sorted(packages)
+    files = []
+    newest = 0
+    state = blake2b(repr((packages, swappable, closed)).encode(), digest_size=16)
+    try:
+        for label, folder in packages:
+            with os.scandir(folder) as entries:
+                found = sorted((entry.name, entry) for entry in entries if is_migration(entry.name))
+            for name, entry in found:
+                status = entry.stat()
+                newest = max(newest, status.st_mtime_ns, status.st_ctime_ns)
+                state.update(
+                    f"{label}/{name}:{status.st_size}:{status.st_mtime_ns}:"
+                    f"{status.st_ctime_ns}:{status.st_ino}\n".encode()
+                )
+                files.append((label, name[:-3], entry.path))
+        remembered = _cache_file(packages)
+        digest = state.digest()
+        if _remembered(remembered) == digest:
+            return True
+        migrations = {}
+        for label, name, path in files:
+            with open(path, "rb") as file:
+                scanned = scan(file.read())
+            if scanned is None:
+                return False
+            migrations[label, name] = scanned
+    except (OSError, ValueError):
+        return False
+    if len({label for label, _ in packages}) < len(packages):
+        return False
+    if not _is_plain(migrations, swappable, closed=closed):
+        return False
+    _remember(remembered, digest, newest)
+    return True
+
+
+def _is_plain(
+    migrations: Mapping[Key, Scanned], swappable: Mapping[str, str] | None, *, closed: bool
+) -> bool:
+    """Return whether each app has one root and one leaf, and nothing is missing or in a circle."""
+    parents: dict[Key, set[Key]] = {}
+    firsts: list[tuple[Key, str]] = []
+    for key, (_, dependencies, run_before, replaces, settings, _) in migrations.items():
+        if run_before or replaces:
+            return False
+        parents[key] = {parent for parent in dependencies if parent in migrations}
+        for app, name in dependencies:
+            if name == FIRST and app != key[0]:
+                firsts.append((key, app))
+            elif (app, name) not in migrations and (name in (FIRST, LATEST) or closed):
+                return False
+        firsts += ((key, (swappable or {}).get(setting, "")) for setting in settings)
+    apps = {app for app, _ in migrations}
+    if any(
+        app in apps and (app, name) not in migrations
+        for _, dependencies, *_ in migrations.values()
+        for app, name in dependencies
+        if name != FIRST
+    ):
+        return False
+    depended_on = {parent for key in parents for parent in parents[key] if parent[0] == key[0]}
+    roots = {key[0]: key for key in parents if all(parent[0] != key[0] for parent in parents[key])}
+    root_count = sum(all(parent[0] != key[0] for parent in parents[key]) for key in parents)
+    if len(migrations) - len(depended_on) != len(apps) or root_count != len(apps):
+        return False
+    for key, app in firsts:
+        if app in roots:
+            parents[key].add(roots[app])
+        elif app and closed:
+            return False
+    return _comes_to_an_end(parents)
+
+
+def _comes_to_an_end(parents: Mapping[Key, set[Key]]) -> bool:
+    """Return whether no migration depends on itself by way of others."""
+    waiting = {key: len(above) for key, above in parents.items()}
+    children: dict[Key, list[Key]] = {}
+    for key, above in parents.items():
+        for parent in above:
+            children.setdefault(parent, []).append(key)
+    ready = [key for key, count in waiting.items() if not count]
+    done = 0
+    while ready:
+        done += 1
+        for child in children.get(ready.pop(), ()):
+            waiting[child] -= 1
+            if not waiting[child]:
+                ready.append(child)
+    return done == len(parents)
+
+
+def git_is_waiting(folder: str) -> bool:
+    """Return whether a merge or a rebase is in progress in the work tree that `folder` is in.
+
+    True also where that cannot be told: the whole check asks git.
+    """
+    above = ""
+    while folder != above:
+        place = os.path.join(folder, ".git")
+        if os.path.exists(place):
+            waiting = ("MERGE_HEAD", "rebase-merge", "rebase-apply")
+            return not os.path.isdir(place) or any(
+                os.path.exists(os.path.join(place, name)) for name in waiting
+            )
+        folder, above = os.path.dirname(folder), folder
+    return False
+
+
+# --- Remembering ---------------------------------------------------------------------------------
+
+
+def _cache_file(packages: list[tuple[str, str]]) -> str | None:
+    """Return the file that remembers these packages; None where the user has no home."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if not os.path.isabs(home):
+        return None
+    name = blake2b(repr(packages).encode(), digest_size=16).hexdigest()
+    return os.path.join(home, "shelter-versioning", name)
+
+
+def _remembered(path: str | None) -> bytes:
+    if path is None:
+        return b""
+    try:
+        with open(path, "rb") as file:
+            return file.read(100)
+    except OSError:
+        return b""
+
+
+def _remember(path: str | None, digest: bytes, newest: int) -> None:
+    """Write `digest`, all or nothing; without a place for it nothing is remembered."""
+    if path is None:
+        return
+    unfinished = f"{path}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(unfinished, "wb") as file:
+            file.write(digest)
+        if os.stat(unfinished).st_mtime_ns - newest < _RACY_NS:
+            os.unlink(unfinished)
+        else:
+            os.replace(unfinished, path)
+    except OSError:
+        return
