@@ -34,7 +34,7 @@ def run_python(
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], **(env or {})},
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **(env or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from shelter.versioning.conflicts.predicting import Scope, _Strangers, compare_branches
+from shelter.versioning.history.git import Merge, Repository
 from tests.versioning.projects import Project, make_project
 
 pytestmark = pytest.mark.scenario
@@ -359,6 +361,77 @@ def test_all_branches_as_a_table(project: Project) -> None:
         2,
         "CommandError: No branch is named like 'x*'. Look at `git branch --all`.\n",
     )
+
+
+def test_branches_that_cannot_meet_are_told_without_a_merge(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every kind of branch, each with every other one: quickly, and by merging all of them."""
+    cages = project.folder / "zoo/cages/migrations"
+
+    def cage(name: str, *parents: str) -> None:
+        cages.mkdir(parents=True, exist_ok=True)
+        (cages / "__init__.py").touch()
+        entries = ", ".join(f'("cages", "{parent}")' for parent in parents)
+        (cages / f"{name}.py").write_text(
+            "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+            f"    dependencies = [{entries}]\n    operations = []\n"
+        )
+
+    with on(project, "main"):
+        cage("0001_initial")
+        add(project, "0002_a", "0001_initial")
+
+    def on_new(name: str) -> On:
+        project.git("branch", name, "main")
+        return on(project, name)
+
+    with on_new("keeper-1"):
+        add(project, "0003_b", "0002_a")
+    with on_new("keeper-2"):
+        add(project, "0003_c", "0002_a")
+    with on_new("cage-1"):
+        cage("0002_x", "0001_initial")
+    with on_new("cage-2"):
+        cage("0002_y", "0001_initial")
+    with on_new("renames"):
+        (cages / "0001_initial.py").rename(cages / "0001_start.py")
+    with on_new("forks"):
+        cage("0002_p", "0001_initial")
+        cage("0002_q", "0001_initial")
+    with on_new("notes"):
+        (project.folder / "notes.txt").touch()
+    with on_new("deletes"):
+        (project.migrations / "0002_a.py").unlink()
+    project.git("branch", "later", "cage-1")
+    with on(project, "later"):
+        (cages / "0002_x.py").unlink()
+        add(project, "0003_d", "0002_a")
+    repository = Repository(project.folder)
+
+    def compare() -> dict[tuple[str, str], list[tuple[str, str, tuple[str, ...]]]]:
+        return {
+            (compared.head, compared.ref): [
+                (finding.id, finding.message, finding.leaves) for finding in compared.findings
+            ]
+            for compared in compare_branches(repository, None, "*", Scope(), pairwise=True)
+        }
+
+    merges: list[object] = []
+    merge = Repository.merge
+
+    def counted(*arguments: Any) -> Merge:
+        merges.append(arguments)
+        return merge(*arguments)
+
+    monkeypatch.setattr(Repository, "merge", counted)
+    quick = compare()
+    few = len(merges)
+    monkeypatch.setattr(_Strangers, "are", lambda *commits: False)
+    assert quick == compare()
+    assert few < len(merges) - few
+    assert quick["cage-1", "keeper-1"] == []
+    assert [leaves for _, _, leaves in quick["keeper-1", "keeper-2"]] == [("0003_b", "0003_c")]
 
 
 def test_a_branch_that_cannot_be_compared_is_named(project: Project) -> None:

@@ -23,13 +23,13 @@ from shelter.versioning.report.findings import Branch, BranchMigration, Finding,
 class Origins:
     """Where migrations come from: who added a file, and which of two merged refs has it.
 
-    `prefix` leads from the top of the repository to where paths begin. `ranges` are the revisions
-    to look for commits in, the quickest first.
+    `prefix` leads from the top of the repository to where paths begin. `sides` are the commits that
+    the files are of: one, or the two of a merge; none for HEAD.
     """
 
     repository: Repository
     prefix: str = ""
-    ranges: Sequence[Sequence[str]] = ((),)
+    sides: tuple[str, ...] = ()
     names: tuple[str | None, str | None] = (None, None)
     difference: Difference | None = None
     in_progress: InProgress | None = None
@@ -51,7 +51,7 @@ class Origins:
         return cls(
             repository,
             prefix,
-            ranges=((waiting.ours[1], waiting.theirs[1]),),
+            sides=(waiting.ours[1], waiting.theirs[1]),
             names=(waiting.ours[0], waiting.theirs[0]),
             difference=difference,
             in_progress=waiting,
@@ -60,7 +60,7 @@ class Origins:
     @classmethod
     def of_commit(cls, repository: Repository, commit: str, name: str) -> Origins:
         """Return the origins of a commit's files, named `name`."""
-        return cls(repository, ranges=((commit,),), names=(name, None))
+        return cls(repository, sides=(commit,), names=(name, None))
 
     @classmethod
     def of_merge(
@@ -72,10 +72,7 @@ class Origins:
         difference: Difference,
     ) -> Origins:
         """Return the origins of what merging two commits gives."""
-        both = (ours, theirs)
-        bases = repository.run("merge-base", "--all", *both).split()
-        near = (*both, "--not", *bases)
-        return cls(repository, ranges=(near, both), names=names, difference=difference)
+        return cls(repository, sides=(ours, theirs), names=names, difference=difference)
 
     def ref_of(self, path: str) -> str | None:
         """Return the name of the ref that has the file at `path`; None where both have it."""
@@ -90,14 +87,21 @@ class Origins:
         """Return the commits that added `paths`; none outside a git repository."""
         wanted = {f"{self.prefix}{path}": path for path in paths}
         found: dict[str, Commit] = {}
-        for revisions in self.ranges:
-            missing = [path for path in wanted if wanted[path] not in found]
-            try:
+        try:
+            for revisions in self._ranges():
+                missing = [path for path in wanted if wanted[path] not in found]
                 added = self.repository.added_by(missing, revisions)
-            except GitError:
-                return found
-            found |= {wanted[path]: commit for path, commit in added.items()}
+                found |= {wanted[path]: commit for path, commit in added.items()}
+        except GitError:
+            return found
         return found
+
+    def _ranges(self) -> Iterator[Sequence[str]]:
+        """Yield the revisions to look for commits in: first what the sides do not share."""
+        if len(self.sides) > 1:
+            bases = self.repository.run("merge-base", "--all", *self.sides).split()
+            yield (*self.sides, "--not", *bases)
+        yield self.sides
 
 
 def explain(

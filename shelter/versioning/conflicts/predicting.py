@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -83,7 +83,7 @@ def _predicted(
     touched = {path.rpartition("/")[0] for path in difference.paths if MIGRATION_PATH.search(path)}
     if not touched:
         return
-    merge = scratch.merge(ours, theirs)
+    merge = scratch.merge(ours, theirs, touched)
     chosen = {
         path: ours_blob or theirs_blob
         for path, (ours_blob, theirs_blob) in merge.conflicted.items()
@@ -217,16 +217,59 @@ def compare_branches(
                 for branch in branches
                 if branch.tree != tree
             ]
+        alone = [branch.commit for branch in branches] if pairwise else []
+        strangers = _Strangers(scratch, alone, scope) if alone else None
         compared = []
         for done, (names, commits) in enumerate(pairs):
             advance(done, len(pairs))
-            found: tuple[Finding, ...]
+            found: tuple[Finding, ...] = ()
             try:
-                found = tuple(_predicted(scratch, *commits, names, scope))
+                if strangers is None or not strangers.are(*commits):
+                    found = tuple(_predicted(scratch, *commits, names, scope))
             except GitError as error:
                 found = (_not_compared(names, error),)
             compared.append(Comparison(*names, found))
         return tuple(compared)
+
+
+class _Strangers:
+    """Which branches cannot get in each other's way, told without merging every two of them.
+
+    They part at one commit, did nothing since but add migrations, to different folders, and each
+    one's own are in order. Then a merge has what both added, and no finding.
+    """
+
+    def __init__(self, scratch: Repository, commits: Sequence[str], scope: Scope) -> None:
+        self.scratch = scratch
+        self.scope = scope
+        self.bases = scratch.merge_bases(commits)
+        self.added: dict[tuple[str, str], frozenset[str] | None] = {}
+
+    def are(self, one: str, two: str) -> bool:
+        """Return whether merging the two is known to have no finding."""
+        base = self.bases.of(one, two)
+        if base is None:
+            return False
+        mine, other = self._folders(base, one), self._folders(base, two)
+        return mine is not None and other is not None and not mine & other
+
+    def _folders(self, base: str, commit: str) -> frozenset[str] | None:
+        """Return the folders that `commit` adds migrations to; None where it does anything else."""
+        pair = base, commit
+        if pair not in self.added:
+            difference = self.scratch.difference(*pair)
+            changed = difference.ours_only | difference.both
+            in_order = not any(map(_is_migration, changed))
+            if in_order and not any(_predicted(self.scratch, *pair, pair, self.scope)):
+                added = filter(_is_migration, difference.theirs_only)
+                self.added[pair] = frozenset(path.rpartition("/")[0] for path in added)
+            else:
+                self.added[pair] = None
+        return self.added[pair]
+
+
+def _is_migration(path: str) -> bool:
+    return MIGRATION_PATH.search(path) is not None
 
 
 def _not_compared(names: tuple[str, str], error: GitError) -> Finding:

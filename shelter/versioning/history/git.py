@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -68,6 +68,27 @@ class Branch:
     name: str
     commit: str
     tree: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeBases:
+    """Where commits part: `base`, which all rest on, and what they rest on besides.
+
+    `order` are the commits since then, parents first; `masks` give for each the bits, by its place
+    in that order, of itself and of those that it rests on.
+    """
+
+    base: str | None
+    order: tuple[str, ...]
+    masks: Mapping[str, int]
+
+    def of(self, one: str, two: str) -> str | None:
+        """Return the one merge base of two commits; None where there is none, or several."""
+        common = self.masks.get(one, 0) & self.masks.get(two, 0)
+        if not common:
+            return self.base
+        last = self.order[common.bit_length() - 1]
+        return last if self.masks[last] == common else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +239,16 @@ class Repository:
 
     # --- Files -------------------------------------------------------------------------------
 
-    def files(self, tree: str) -> dict[str, str]:
-        """Return the regular files of a tree or commit, and the id of each one's blob."""
+    def files(self, tree: str, folders: Collection[str] = ()) -> dict[str, str]:
+        """Return the regular files of a tree or commit, and the id of each one's blob.
+
+        With `folders`, those below them alone.
+        """
         found = {}
-        for entry in self.run("ls-tree", "-r", "-z", "--full-tree", tree).split("\0")[:-1]:
+        # The top folder has no name to ask for.
+        below = () if "" in folders else folders
+        listing = self.run("ls-tree", "-r", "-z", "--full-tree", tree, "--", *below)
+        for entry in listing.split("\0")[:-1]:
             described, _, path = entry.partition("\t")
             mode, _, blob = described.split(" ")
             # Neither symbolic links, which may lead anywhere, nor submodules.
@@ -285,9 +312,10 @@ class Repository:
                 },
             )
 
-    def merge(self, ours: str, theirs: str) -> Merge:
+    def merge(self, ours: str, theirs: str, folders: Collection[str]) -> Merge:
         """Return what merging two commits would give; call it on a `scratch()` repository.
 
+        Of the files only those in `folders` are told.
         Raises GitError where git is too old, or the histories have nothing in common.
         """
         done = self._call(["merge-tree", "--write-tree", "-z", "--no-messages", ours, theirs])
@@ -302,7 +330,7 @@ class Repository:
                 else:
                     sides.setdefault(path, [None, None])
             conflicted = {path: (blobs[0], blobs[1]) for path, blobs in sides.items()}
-            return Merge(self.files(tree), conflicted)
+            return Merge(self.files(tree, folders), conflicted)
         self._refuse_old_version()
         said = done.stderr
         if b"unrelated histories" in said:
@@ -363,6 +391,22 @@ class Repository:
             work.run("update-index", "--add", "--remove", "-z", "--stdin", text=paths)
             tree = work.run("write-tree").strip()
             return work.run("commit-tree", tree, "-p", "HEAD", "-m", "uncommitted").strip()
+
+    def merge_bases(self, commits: Sequence[str]) -> MergeBases:
+        """Return where every two of `commits` part, looked up all at once."""
+        done = self._call(["merge-base", "--octopus", *commits])
+        if done.returncode:
+            return MergeBases(None, (), {})
+        base = done.stdout.decode().split()[0]
+        masks: dict[str, int] = {}
+        order = ("--topo-order", "--reverse", "--parents")
+        for line in self.run("rev-list", *order, *commits, f"^{base}").splitlines():
+            commit, *parents = line.split(" ")
+            mask = 1 << len(masks)
+            for parent in parents:
+                mask |= masks.get(parent, 0)
+            masks[commit] = mask
+        return MergeBases(base, tuple(masks), masks)
 
     # --- People --------------------------------------------------------------------------------
 
