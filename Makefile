@@ -31,6 +31,7 @@ format: setup ## Format the code, and mend what can be mended
 	$(ACTIVE)/ruff format .
 
 bench: setup ## Measure imports and admin pages (takes minutes and some gigabytes)
+	$(ACTIVE)/python -m bench.checking
 	$(ACTIVE)/python -m bench.import_rate
 	$(ACTIVE)/python -m bench.admin_pages
 

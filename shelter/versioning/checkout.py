@@ -12,20 +12,7 @@ from shelter.versioning.conflicts.predicting import Scope
 from shelter.versioning.history.git import Repository
 from shelter.versioning.history.graph import build_graph
 from shelter.versioning.history.packages import read_packages
-from shelter.versioning.history.quick import nothing_to_find
 from shelter.versioning.report.findings import Report
-
-
-def nothing_to_find_here() -> bool:
-    """Return True where the check of this checkout would give no warning; False where it may.
-
-    Quick enough for every `manage.py check`. Raises ImproperlyConfigured as `project.packages()`.
-    """
-    return nothing_to_find(
-        ((package.label, str(package.folder)) for package in project.packages()),
-        swappable=project.swappable_apps(),
-        closed=True,
-    )
 
 
 def check_checkout(apps: Collection[str] | None = None, *, database: str | None = None) -> Report:

@@ -12,15 +12,18 @@ from django.apps import AppConfig
 from django.core import checks
 from django.core.checks import CheckMessage
 
-from shelter.versioning.checkout import check_checkout, nothing_to_find_here
-from shelter.versioning.report.findings import Level
+from shelter.versioning import project
 
 
 @checks.register("versioning")
 def check_migrations(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Warn of what `checkmigrations` finds, in short."""
-    if nothing_to_find_here():
+    if project.has_nothing_to_find():
         return []
+    # Seldom needed, and its imports take longer than the look that was enough.
+    from shelter.versioning.checkout import check_checkout  # noqa: PLC0415
+    from shelter.versioning.report.findings import Level  # noqa: PLC0415
+
     apps = None if app_configs is None else {config.label for config in app_configs}
     warnings: list[CheckMessage] = []
     for finding in check_checkout(apps).findings:

@@ -15,6 +15,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from shelter.versioning.history.migration import Key
 from shelter.versioning.history.packages import Package
+from shelter.versioning.history.quick import nothing_to_find
 
 
 def packages() -> list[Package]:
@@ -65,6 +66,18 @@ def swappable_apps() -> dict[str, str]:
         if setting:
             found[setting] = str(getattr(settings, setting)).split(".", maxsplit=1)[0]
     return found
+
+
+def has_nothing_to_find() -> bool:
+    """Return True where a check of the packages would find nothing; False where it may.
+
+    Quick enough for every `manage.py check`. Raises ImproperlyConfigured as `packages()`.
+    """
+    return nothing_to_find(
+        ((package.label, str(package.folder)) for package in packages()),
+        swappable=swappable_apps(),
+        closed=True,
+    )
 
 
 def applied_migrations(alias: str) -> set[Key] | None:
