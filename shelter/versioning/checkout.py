@@ -11,17 +11,19 @@ from shelter.versioning.conflicts.explaining import Origins, explain
 from shelter.versioning.conflicts.predicting import Scope
 from shelter.versioning.history.git import Repository
 from shelter.versioning.history.graph import build_graph
-from shelter.versioning.history.packages import read_packages
+from shelter.versioning.history.packages import read_packages, with_imported
 from shelter.versioning.report.findings import Report
 
 
 def check_checkout(apps: Collection[str] | None = None, *, database: str | None = None) -> Report:
     """Return what is wrong with the migrations of this checkout, those of `apps` alone if given.
 
-    With the alias of a `database` the report tells what is applied there. Raises OSError when a
+    A file that cannot be read without running it is imported: it is this project's own code. With
+    the alias of a `database` the report tells what is applied there. Raises OSError when a
     file cannot be read, and ImproperlyConfigured as `project.packages()`.
     """
     history = read_packages(project.packages(), project.root())
+    history = with_imported(history, project.imported(history.unreadable))
     graph = build_graph(history.migrations, swappable=project.swappable_apps())
     findings = explain(
         history,

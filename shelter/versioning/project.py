@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from django.apps import apps
@@ -13,7 +15,7 @@ from django.db import DatabaseError, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from shelter.versioning.history.migration import Key
+from shelter.versioning.history.migration import Key, Migration, Unreadable
 from shelter.versioning.history.packages import Package
 from shelter.versioning.history.quick import nothing_to_find
 
@@ -78,6 +80,36 @@ def has_nothing_to_find() -> bool:
         swappable=swappable_apps(),
         closed=True,
     )
+
+
+def imported(places: Iterable[Unreadable]) -> dict[Key, Migration]:
+    """Return the migrations at `places` as importing them gives them; those that can be imported.
+
+    Only the installed apps' own files are imported, as every command of Django's that looks at
+    migrations does.
+    """
+    found = {}
+    for place in {(place.app, place.name): place for place in places}.values():
+        module, _ = MigrationLoader.migrations_module(place.app)
+        try:
+            made = importlib.import_module(f"{module}.{place.name}").Migration
+            found[place.app, place.name] = Migration(
+                place.app,
+                place.name,
+                place.path,
+                place.line,
+                dependencies=_keys(made.dependencies),
+                run_before=_keys(made.run_before),
+                replaces=_keys(made.replaces),
+                initial=made.initial,
+            )
+        except Exception:  # noqa: BLE001, S112  # it runs code: the place stays unreadable, and is named
+            continue
+    return found
+
+
+def _keys(entries: Iterable[Sequence[str]]) -> tuple[Key, ...]:
+    return tuple((str(app), str(name)) for app, name in entries)
 
 
 def applied_migrations(alias: str) -> set[Key] | None:

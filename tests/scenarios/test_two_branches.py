@@ -218,6 +218,26 @@ def test_what_stops_django_is_explained(project: Project) -> None:
     }
 
 
+def test_what_only_running_it_tells_is_imported_here_and_named_on_a_branch(
+    project: Project,
+) -> None:
+    """
+    0001_initial -- 0002_computed -- 0003_after
+    """
+    project.git("switch", "-q", "-c", "computed")
+    project.write("0003_after", "0002_computed", 'migrations.RunSQL("SELECT 1")')
+    (project.migrations / "0002_computed.py").write_text(
+        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+        '    dependencies = [("keepers", "_".join(["0001", "initial"]))]\n'
+    )
+    assert json.loads(project.manage("checkmigrations", "--format=json").stdout)["findings"] == []
+    project.commit()
+    project.git("switch", "-q", "main")
+    done = project.manage("checkmigrations", "--against=computed", "--format=json")
+    findings = json.loads(done.stdout)["findings"]
+    assert "versioning.W004" in {finding["id"] for finding in findings}
+
+
 def test_a_malicious_migration_is_not_run(project: Project) -> None:
     trap = project.folder / "ran"
     (project.migrations / "0002_trap.py").write_text(

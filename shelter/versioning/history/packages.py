@@ -72,6 +72,20 @@ def read_packages(packages: Iterable[Package], root: Path) -> History:
     return reader.history()
 
 
+def with_imported(history: History, imported: Mapping[Key, Migration]) -> History:
+    """Return `history` with what importing files told, in place of what reading could not."""
+    if not imported:
+        return history
+    read = (migration for migration in history.migrations if migration.key not in imported)
+    return replace(
+        history,
+        migrations=(*read, *imported.values()),
+        unreadable=tuple(
+            place for place in history.unreadable if (place.app, place.name) not in imported
+        ),
+    )
+
+
 def folders_of(paths: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return the migration packages among `paths`: by folder, the path of each migration by name.
 
