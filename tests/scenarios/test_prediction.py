@@ -336,18 +336,19 @@ def test_all_branches_as_a_table(project: Project) -> None:
     done = project.manage("checkmigrations", "--all-branches")
     assert done.returncode == 1
     assert done.stdout == (
-        "branch  app      leaves                                 authors   verdict\n"
-        "early   -                                                         clean\n"
-        "other   keepers  0002_keeper_photo, 0002_keeper_weight  Ana, Ben  independent\n"
+        "branch  app      verdict      authors   leaves\n"
+        "early   -        clean\n"
+        "other   keepers  independent  Ana, Ben  0002_keeper_photo, 0002_keeper_weight\n"
         "\n"
         "2 merges tried, 1 with findings.\n"
     )
     pairs = project.manage("checkmigrations", "--all-branches", "--pairwise").stdout
     assert pairs == (
-        "branch  with   app      leaves                                 authors   verdict\n"
-        "early   main   -                                                         clean\n"
-        "early   other  -                                                         clean\n"
-        "main    other  keepers  0002_keeper_photo, 0002_keeper_weight  Ana, Ben  independent\n"
+        "branch  with   app      verdict      authors   leaves\n"
+        "early   main   -        clean\n"
+        "early   other  -        clean\n"
+        "main    other  keepers  independent  Ana, Ben  0002_keeper_photo,\n"
+        "                                               0002_keeper_weight\n"
         "\n"
         "3 merges tried, 1 with findings.\n"
     )

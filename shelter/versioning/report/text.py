@@ -96,14 +96,15 @@ def _short(ref: str) -> str:
 
 
 def _table(comparisons: Sequence[Comparison], paint: Paint) -> Iterator[str]:
-    heads = {comparison.head for comparison in comparisons}
-    rows: list[tuple[str, ...]] = []
-    roles: list[str] = []
+    """Yield a row for each finding and each clean merge; the leaves, in the end, are wrapped."""
+    many = len({comparison.head for comparison in comparisons}) > 1
+    rows = [(*(("branch", "with") if many else ("branch",)), "app", "verdict", "authors", "leaves")]
+    roles = ["MIGRATE_HEADING"]
     for comparison in comparisons:
-        names = (comparison.ref,) if len(heads) == 1 else (comparison.head, comparison.ref)
-        findings = [f for f in comparison.findings if f.level is not Level.INFO]
+        names = (comparison.head, comparison.ref) if many else (comparison.ref,)
+        findings = [found for found in comparison.findings if found.level is not Level.INFO]
         if not findings:
-            rows.append((*map(_short, names), "-", "", "", "clean"))
+            rows.append((*map(_short, names), "-", "clean", "", ""))
             roles.append("SUCCESS")
         for finding in findings:
             people = {
@@ -115,21 +116,24 @@ def _table(comparisons: Sequence[Comparison], paint: Paint) -> Iterator[str]:
                 (
                     *map(_short, names),
                     finding.app or "?",
-                    ", ".join(finding.leaves) or finding.path,
+                    finding.id if finding.verdict is None else str(finding.verdict),
                     ", ".join(sorted(people)),
-                    str(finding.verdict) if finding.verdict is not None else finding.reason,
+                    ", ".join(finding.leaves) or finding.message,
                 )
             )
             roles.append(_ROLES[finding.level])
-    titles = (*(("branch",) if len(heads) <= 1 else ("branch", "with")), "app", "leaves", "authors")
-    rows.insert(0, (*titles, "verdict"))
-    roles.insert(0, "MIGRATE_HEADING")
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    indent = sum(widths) + 2 * len(widths)
     for role, row in zip(roles, rows, strict=True):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield paint(role, "  ".join(cells).rstrip())
-    conflicts = sum(
-        any(f.level is not Level.INFO for f in comparison.findings) for comparison in comparisons
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        first, *others = textwrap.wrap(
+            row[-1], max(WIDTH - indent, 30), break_long_words=False, break_on_hyphens=False
+        ) or [""]
+        yield paint(role, "  ".join((*cells, first)).rstrip())
+        yield from (paint(role, " " * indent + line) for line in others)
+    found = sum(
+        any(finding.level is not Level.INFO for finding in comparison.findings)
+        for comparison in comparisons
     )
     yield ""
-    yield f"{len(comparisons)} merges tried, {conflicts} with findings."
+    yield f"{len(comparisons)} merges tried, {found} with findings."

@@ -107,9 +107,9 @@ def test_the_table_has_a_row_for_each_finding_and_each_clean_merge() -> None:
     )
     text = render(Report("checkmigrations", (CONFLICT, NOTE), comparisons), "text")
     assert text.splitlines() == [
-        "branch      app  leaves          authors  verdict",
-        "other       zoo  0002_a, 0002_b  Ana      independent",
-        "0123456789  -                             clean",
+        "branch      app  verdict      authors  leaves",
+        "other       zoo  independent  Ana      0002_a, 0002_b",
+        "0123456789  -    clean",
         "",
         "2 merges tried, 1 with findings.",
     ]
