@@ -9,20 +9,33 @@ from __future__ import annotations
 import os
 import sys
 
-from shelter.versioning.history.quick import git_is_waiting, nothing_to_find, package_folders
+from shelter.versioning.history.quick import Look, git_is_waiting, package_folders
 from shelter.versioning.report import NOTHING_FOUND
 
 
 def main(arguments: list[str]) -> int:
     """Run what the command line asks for; return 0 when clean, 1 with findings, 2 on failure."""
-    if arguments == ["check"]:
-        packages = [(_label(folder), folder) for folder in package_folders(os.getcwd())]
-        if not git_is_waiting(os.getcwd()) and nothing_to_find(packages):
-            sys.stdout.write(f"{NOTHING_FOUND}\n")
-            return 0
+    look = _look() if arguments == ["check"] else None
+    if look is not None and look.nothing_to_find():
+        sys.stdout.write(f"{NOTHING_FOUND}\n")
+        return 0
     from shelter.versioning import cli  # noqa: PLC0415
 
-    return cli.main(arguments)
+    code = cli.main(arguments)
+    if look is not None and code == 0:
+        look.remember_nothing()
+    return code
+
+
+def _look() -> Look | None:
+    """Return a look at the files here; None where they are not all that matters."""
+    folder = os.getcwd()
+    if git_is_waiting(folder):
+        return None
+    try:
+        return Look((_label(package), package) for package in package_folders(folder))
+    except OSError:
+        return None
 
 
 def _label(folder: str) -> str:

@@ -18,7 +18,8 @@ from shelter.versioning import project
 @checks.register("versioning")
 def check_migrations(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Warn of what `checkmigrations` finds, in short."""
-    if project.has_nothing_to_find():
+    look = project.look()
+    if look.nothing_to_find():
         return []
     # Seldom needed, and its imports take longer than the look that was enough.
     from shelter.versioning.checkout import check_checkout  # noqa: PLC0415
@@ -37,4 +38,6 @@ def check_migrations(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
                 id=finding.id,
             )
         )
+    if apps is None and not warnings:
+        look.remember_nothing()
     return warnings

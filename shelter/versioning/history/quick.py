@@ -5,8 +5,8 @@ common case is decided here, with `os` and `re` alone: packages whose every file
 `makemigrations` writes, in a graph with one leaf an app and nothing missing. Whatever is not as
 plain as that is left to the whole check; a test holds both to the same answer.
 
-The state of the files (names, sizes, times, inodes) for which the answer was that there is nothing
-is remembered in the user's cache folder, so that unchanged files are not even read.
+The state of the files (names, sizes, times, inodes) in which either of the two found nothing is
+remembered in the user's cache folder, so that unchanged files are not even read.
 """
 
 from __future__ import annotations
@@ -74,52 +74,79 @@ def is_migration(name: str) -> bool:
     return name.endswith(".py") and name[0] not in "_~" and "." not in name[:-3]
 
 
-def nothing_to_find(
-    packages: Iterable[tuple[str, str]],
-    *,
-    swappable: Mapping[str, str] | None = None,
-    closed: bool = False,
-) -> bool:
-    """Return True where the whole check would find nothing in `packages`; False where it may.
+class Look:
+    """The state of packages' files at one moment, and whether there is anything to find in them.
 
     Packages are pairs of an app's label and a folder. `closed`: an app that is not among them is
-    missing; else it may be anywhere.
+    missing; else it may be anywhere. Raises OSError where a folder cannot be read.
     """
-    packages = sorted(packages)
-    files = []
-    newest = 0
-    state = blake2b(repr((packages, swappable, closed)).encode(), digest_size=16)
-    try:
-        for label, folder in packages:
+
+    def __init__(
+        self,
+        packages: Iterable[tuple[str, str]],
+        *,
+        swappable: Mapping[str, str] | None = None,
+        closed: bool = False,
+    ) -> None:
+        self.packages = sorted(packages)
+        self.swappable = swappable
+        self.closed = closed
+        self.files: list[tuple[Key, str]] = []
+        self._newest = 0
+        state = blake2b(repr((self.packages, swappable, closed)).encode(), digest_size=16)
+        for label, folder in self.packages:
             with os.scandir(folder) as entries:
                 found = sorted((entry.name, entry) for entry in entries if is_migration(entry.name))
             for name, entry in found:
                 status = entry.stat()
-                newest = max(newest, status.st_mtime_ns, status.st_ctime_ns)
+                self._newest = max(self._newest, status.st_mtime_ns, status.st_ctime_ns)
                 state.update(
                     f"{label}/{name}:{status.st_size}:{status.st_mtime_ns}:"
-                    f"{status.st_ctime_ns}:{status.st_ino}\n".encode()
+                    f"{status.st_ctime_ns}:{status.st_ino}\n".encode(errors="surrogateescape")
                 )
-                files.append((label, name[:-3], entry.path))
-        remembered = _cache_file(packages)
-        digest = state.digest()
-        if _remembered(remembered) == digest:
+                self.files.append(((label, name[:-3]), entry.path))
+        self._digest = state.digest()
+        self._memory = _cache_file(self.packages)
+
+    def nothing_to_find(self) -> bool:
+        """Return True where the whole check would find nothing; False where it may."""
+        if _remembered(self._memory) == self._digest:
             return True
+        if len({label for label, _ in self.packages}) < len(self.packages):
+            return False
         migrations = {}
-        for label, name, path in files:
-            with open(path, "rb") as file:
-                scanned = scan(file.read())
+        for key, path in self.files:
+            try:
+                with open(path, "rb") as file:
+                    scanned = scan(file.read())
+            except OSError:
+                return False
             if scanned is None:
                 return False
-            migrations[label, name] = scanned
-    except (OSError, ValueError):
-        return False
-    if len({label for label, _ in packages}) < len(packages):
-        return False
-    if not _is_plain(migrations, swappable, closed=closed):
-        return False
-    _remember(remembered, digest, newest)
-    return True
+            migrations[key] = scanned
+        if not _is_plain(migrations, self.swappable, closed=self.closed):
+            return False
+        self.remember_nothing()
+        return True
+
+    def remember_nothing(self) -> None:
+        """Remember that there is nothing to find in files of this state.
+
+        Nothing is remembered of files that were changed just before, nor without a place for it.
+        """
+        if self._memory is None:
+            return
+        unfinished = f"{self._memory}.{os.getpid()}"
+        try:
+            os.makedirs(os.path.dirname(self._memory), exist_ok=True)
+            with open(unfinished, "wb") as file:
+                file.write(self._digest)
+            if os.stat(unfinished).st_mtime_ns - self._newest < _RACY_NS:
+                os.unlink(unfinished)
+            else:
+                os.replace(unfinished, self._memory)
+        except OSError:
+            return
 
 
 def _is_plain(
@@ -214,20 +241,3 @@ def _remembered(path: str | None) -> bytes:
             return file.read(100)
     except OSError:
         return b""
-
-
-def _remember(path: str | None, digest: bytes, newest: int) -> None:
-    """Write `digest`, all or nothing; without a place for it nothing is remembered."""
-    if path is None:
-        return
-    unfinished = f"{path}.{os.getpid()}"
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(unfinished, "wb") as file:
-            file.write(digest)
-        if os.stat(unfinished).st_mtime_ns - newest < _RACY_NS:
-            os.unlink(unfinished)
-        else:
-            os.replace(unfinished, path)
-    except OSError:
-        return

@@ -13,7 +13,7 @@ from shelter.versioning.history import quick
 from shelter.versioning.history.git import Repository
 from shelter.versioning.history.graph import build_graph
 from shelter.versioning.history.packages import Package, read_packages
-from shelter.versioning.history.quick import git_is_waiting, nothing_to_find, package_folders
+from shelter.versioning.history.quick import Look, git_is_waiting, package_folders
 
 Files = dict[str, dict[str, str]]
 
@@ -23,6 +23,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the folder of what is remembered, the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache/shelter-versioning"
+
+
+def nothing_to_find(
+    packages: list[tuple[str, str]],
+    swappable: dict[str, str] | None = None,
+    closed: bool = False,
+) -> bool:
+    return Look(packages, swappable=swappable, closed=closed).nothing_to_find()
 
 
 def body(*lists: str) -> str:
@@ -146,6 +154,19 @@ def test_unchanged_files_are_not_read_again(
     next(cache.iterdir()).unlink()
     assert not nothing_to_find(packages)
     assert len(reads) == 1
+
+
+def test_what_the_whole_check_found_nothing_in_is_remembered_too(tmp_path: Path) -> None:
+    files = {label: dict(migrations) for label, migrations in PLAIN.items()}
+    files["zoo"]["0003_b"] = body("dependencies = [('zoo', '0002' '_a')]")
+    packages = write(tmp_path, files)
+    time.sleep(quick._RACY_NS / 1e9 + 0.05)
+    look = Look(packages)
+    assert not look.nothing_to_find()
+    look.remember_nothing()
+    assert nothing_to_find(packages)
+    # Of another question nothing is remembered.
+    assert not nothing_to_find(packages, closed=True)
 
 
 @pytest.mark.parametrize("change", ["content", "new", "gone", "renamed"])
