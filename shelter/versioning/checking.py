@@ -48,6 +48,17 @@ def add_arguments(parser: argparse.ArgumentParser | Any) -> None:
     )
 
 
+def contradiction(
+    against: list[str] | None, all_branches: str | None, *, pairwise: bool
+) -> str | None:
+    """Return what is wrong with options that do not go together; None where they do."""
+    if against and all_branches is not None:
+        return "--against and --all-branches do not go together: choose one."
+    if pairwise and all_branches is None:
+        return "--pairwise goes with --all-branches."
+    return None
+
+
 def check_merges(
     folder: Path,
     head: str | None,

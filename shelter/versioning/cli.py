@@ -7,7 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from shelter.versioning.checking import COMMAND, add_arguments, check_merges
+from shelter.versioning.checking import (
+    COMMAND,
+    add_arguments,
+    check_merges,
+    contradiction,
+)
 from shelter.versioning.conflicts.predicting import Scope, check_commit, check_folder
 from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.report.findings import Level, Report
@@ -16,7 +21,13 @@ from shelter.versioning.report.formats import render
 
 def main(arguments: Sequence[str]) -> int:
     """Run what the command line asks for; return 0 when clean, 1 with findings, 2 on failure."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    wrong = contradiction(options.against, options.all_branches, pairwise=options.pairwise)
+    if wrong is None and options.pairwise and options.head:
+        wrong = "--pairwise compares branches with each other, and takes no --head."
+    if wrong is not None:
+        parser.error(wrong)
     try:
         report = _report(options)
     except (GitError, OSError) as error:

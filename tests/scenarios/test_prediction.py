@@ -499,6 +499,15 @@ def test_a_folder_without_git_is_read_as_it_is(project: Project, tmp_path: Path)
             "expected one argument",
         ),
         (["--repo", "missing"], "missing is no folder.\n"),
+        (["--pairwise"], "--pairwise goes with --all-branches."),
+        (
+            ["--against", "other", "--all-branches"],
+            "--against and --all-branches do not go together: choose one.",
+        ),
+        (
+            ["--all-branches", "--pairwise", "--head", "main"],
+            "--pairwise compares branches with each other, and takes no --head.",
+        ),
         (["--head", "main:zoo", "--against", "other"], "There is no commit 'main:zoo' here."),
     ],
 )

@@ -169,6 +169,7 @@ def test_a_checkout_without_git_is_told_of_all_the_same(merged: Project) -> None
     [
         (["birds"], "There is no app birds. There are: keepers, versioning."),
         (["--format", "xml"], "argument --format: invalid choice: 'xml'"),
+        (["--pairwise"], "--pairwise goes with --all-branches."),
     ],
 )
 def test_what_cannot_run_exits_2(project: Project, arguments: list[str], error: str) -> None:

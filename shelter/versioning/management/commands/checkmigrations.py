@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS
 
-from shelter.versioning.checking import add_arguments
+from shelter.versioning.checking import add_arguments, contradiction
 from shelter.versioning.checkout import check_checkout, check_merges_of_checkout
 from shelter.versioning.history.git import GitError
 from shelter.versioning.report.findings import Level, Report
@@ -38,6 +38,11 @@ class Command(BaseCommand):
                 f"There is no app {', '.join(unknown)}. There are: {', '.join(sorted(labels))}.",
                 returncode=2,
             )
+        wrong = contradiction(
+            options["against"], options["all_branches"], pairwise=options["pairwise"]
+        )
+        if wrong is not None:
+            raise CommandError(wrong, returncode=2)
         try:
             report = self._report(options)
         except (OSError, GitError, ImproperlyConfigured) as error:
