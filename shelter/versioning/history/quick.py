@@ -12,10 +12,12 @@ remembered in the user's cache folder, so that unchanged files are not even read
 from __future__ import annotations
 
 import os
+from binascii import crc32
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import blake2b
 
-from shelter.versioning.history.scanning import Key, Scanned, scan
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from shelter.versioning.history.scanning import Key, Scanned
 
 FIRST, LATEST = "__first__", "__latest__"
 
@@ -93,27 +95,30 @@ class Look:
         self.closed = closed
         self.files: list[tuple[Key, str]] = []
         self._newest = 0
-        state = blake2b(repr((self.packages, swappable, closed)).encode(), digest_size=16)
+        state = [repr((self.packages, swappable, closed))]
         for label, folder in self.packages:
             with os.scandir(folder) as entries:
                 found = sorted((entry.name, entry) for entry in entries if is_migration(entry.name))
             for name, entry in found:
                 status = entry.stat()
                 self._newest = max(self._newest, status.st_mtime_ns, status.st_ctime_ns)
-                state.update(
-                    f"{label}/{name}:{status.st_size}:{status.st_mtime_ns}:"
-                    f"{status.st_ctime_ns}:{status.st_ino}\n".encode(errors="surrogateescape")
+                state.append(
+                    f"{label}/{name} {status.st_size} {status.st_mtime_ns} "
+                    f"{status.st_ctime_ns} {status.st_ino}"
                 )
                 self.files.append(((label, name[:-3]), entry.path))
-        self._digest = state.digest()
+        self._state = "\n".join(state).encode(errors="surrogateescape")
         self._memory = _cache_file(self.packages)
 
     def nothing_to_find(self) -> bool:
         """Return True where the whole check would find nothing; False where it may."""
-        if _remembered(self._memory) == self._digest:
+        if _remembered(self._memory) == self._state:
             return True
         if len({label for label, _ in self.packages}) < len(self.packages):
             return False
+        # Patterns are compiled when files are read, and not for those that are remembered.
+        from shelter.versioning.history.scanning import scan  # noqa: PLC0415
+
         migrations = {}
         for key, path in self.files:
             try:
@@ -140,7 +145,7 @@ class Look:
         try:
             os.makedirs(os.path.dirname(self._memory), exist_ok=True)
             with open(unfinished, "wb") as file:
-                file.write(self._digest)
+                file.write(self._state)
             if os.stat(unfinished).st_mtime_ns - self._newest < _RACY_NS:
                 os.unlink(unfinished)
             else:
@@ -229,8 +234,9 @@ def _cache_file(packages: list[tuple[str, str]]) -> str | None:
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     if not os.path.isabs(home):
         return None
-    name = blake2b(repr(packages).encode(), digest_size=16).hexdigest()
-    return os.path.join(home, "shelter-versioning", name)
+    # Two that share a name forget each other's answer, and lose nothing else.
+    name = crc32(repr(packages).encode(errors="surrogateescape"))
+    return os.path.join(home, "shelter-versioning", f"{name:08x}")
 
 
 def _remembered(path: str | None) -> bytes:
@@ -238,6 +244,6 @@ def _remembered(path: str | None) -> bytes:
         return b""
     try:
         with open(path, "rb") as file:
-            return file.read(100)
+            return file.read()
     except OSError:
         return b""

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from shelter.versioning.conflicts.explaining import Origins, explain
-from shelter.versioning.history import quick
+from shelter.versioning.history import quick, scanning
 from shelter.versioning.history.git import Repository
 from shelter.versioning.history.graph import build_graph
 from shelter.versioning.history.packages import Package, read_packages
@@ -147,7 +147,7 @@ def test_unchanged_files_are_not_read_again(
     settled(packages)
     assert len(list(cache.iterdir())) == 1
     reads: list[bytes] = []
-    monkeypatch.setattr(quick, "scan", reads.append)
+    monkeypatch.setattr(scanning, "scan", reads.append)
     assert nothing_to_find(packages)
     assert reads == []
     # It is forgotten with the file, and nothing else is lost.
