@@ -52,9 +52,9 @@ def check_merges_of_checkout(
     """
     top = Repository(project.root()).top() or Path()
     labels = {
-        package.folder.resolve().relative_to(top).as_posix(): package.label
-        for package in project.packages()
-        if package.folder.resolve().is_relative_to(top)
+        folder.resolve().relative_to(top).as_posix(): label
+        for label, folder in project.packages().items()
+        if folder.resolve().is_relative_to(top)
     }
     scope = Scope(apps, labels, project.applied_migrations(database))
     return check_merges(

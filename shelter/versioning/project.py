@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.conf import settings
@@ -15,27 +16,28 @@ from django.db import DatabaseError, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from shelter.versioning.history.migration import Key, Migration, Unreadable
-from shelter.versioning.history.packages import Package
 from shelter.versioning.history.quick import Look
 
+if TYPE_CHECKING:
+    from shelter.versioning.history.migration import Key, Migration, Unreadable
 
-def packages() -> list[Package]:
-    """Return the migration packages of the installed apps.
+
+def packages() -> dict[str, Path]:
+    """Return the folders of the installed apps' migration packages, by app label.
 
     The rules are those of Django 5.2's `MigrationLoader.load_disk()`: MIGRATION_MODULES moves a
     package or, with None, takes it away; a module or a folder without `__init__.py` is none. No
     migration is imported. Raises ImproperlyConfigured where MIGRATION_MODULES names a module that
     is not there.
     """
-    found = []
+    found = {}
     for config in apps.get_app_configs():
         module, explicit = MigrationLoader.migrations_module(config.label)
         if module is None:
             continue
         folder = _package_folder(module)
         if folder is not None:
-            found.append(Package(config.label, folder))
+            found[config.label] = folder
         elif explicit and not _exists(module):
             raise ImproperlyConfigured(
                 f"MIGRATION_MODULES[{config.label!r}] names {module!r}, which is not there."
@@ -76,7 +78,7 @@ def look() -> Look:
     Raises OSError where one cannot be read, and ImproperlyConfigured as `packages()`.
     """
     return Look(
-        ((package.label, str(package.folder)) for package in packages()),
+        ((label, str(folder)) for label, folder in packages().items()),
         swappable=swappable_apps(),
         closed=True,
     )
@@ -88,6 +90,9 @@ def imported(places: Iterable[Unreadable]) -> dict[Key, Migration]:
     Only the installed apps' own files are imported, as every command of Django's that looks at
     migrations does.
     """
+    # `manage.py check` uses this module each time, and this function hardly ever.
+    from shelter.versioning.history.migration import Migration  # noqa: PLC0415
+
     found = {}
     for place in {(place.app, place.name): place for place in places}.values():
         module, _ = MigrationLoader.migrations_module(place.app)

@@ -28,14 +28,6 @@ def scan_migration(source: bytes, app: str, name: str, path: str) -> Migration |
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
-    """A folder of migrations on disk, and the label of the app whose migrations they are."""
-
-    label: str
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
 class Source:
     """A migration's file: its path as shown to people, from the top of its tree; its content."""
 
@@ -57,18 +49,17 @@ def migration_names(entries: Iterable[str]) -> list[str]:
     return sorted(entry.removesuffix(".py") for entry in entries if is_migration(entry))
 
 
-def read_packages(packages: Iterable[Package], root: Path) -> History:
-    """Return what the files of `packages` say; paths are shown relative to `root` if below it.
+def read_packages(packages: Mapping[str, Path], root: Path) -> History:
+    """Return what the files of `packages` say, which are folders by app label.
 
-    Raises OSError when a file cannot be read.
+    Paths are shown relative to `root` if below it. Raises OSError when a file cannot be read.
     """
     reader = _Reader()
-    for package in packages:
-        folder = package.folder
+    for label, folder in packages.items():
         shown = folder.relative_to(root) if folder.is_relative_to(root) else folder
         for name in migration_names(entry.name for entry in folder.iterdir()):
             content = (folder / f"{name}.py").read_bytes()
-            reader.read(package.label, name, f"{shown.as_posix()}/{name}.py", content)
+            reader.read(label, name, f"{shown.as_posix()}/{name}.py", content)
     return reader.history()
 
 

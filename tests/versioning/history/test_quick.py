@@ -12,7 +12,7 @@ from shelter.versioning.conflicts.explaining import Origins, explain
 from shelter.versioning.history import quick, scanning
 from shelter.versioning.history.git import Repository
 from shelter.versioning.history.graph import build_graph
-from shelter.versioning.history.packages import Package, read_packages
+from shelter.versioning.history.packages import read_packages
 from shelter.versioning.history.quick import Look, git_is_waiting, package_folders
 
 Files = dict[str, dict[str, str]]
@@ -126,7 +126,7 @@ def test_it_never_says_so_where_the_whole_check_finds_something(
         files[app][name] = body(f"dependencies = [{', '.join(entries)}]")
     packages = write(top, files)
     if nothing_to_find(packages, swappable=swappable, closed=closed):
-        history = read_packages([Package(app, Path(folder)) for app, folder in packages], top)
+        history = read_packages({app: Path(folder) for app, folder in packages}, top)
         graph = build_graph(history.migrations, swappable=swappable, foreign=not closed)
         assert explain(history, graph, Origins(Repository(top))) == ()
 
