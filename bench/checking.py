@@ -136,8 +136,8 @@ def branch(top: Path, name: str, app: str) -> None:
     commit(top)
 
 
-def measure(top: Path, rounds: int) -> Mapping[str, float]:
-    """Return the median seconds of each command, all of them taking turns."""
+def measure(top: Path, rounds: int) -> Mapping[str, Sequence[float]]:
+    """Return the seconds of each command in each round, all of them taking turns."""
     cache = top / ".cache"
     base = {
         "PATH": os.environ["PATH"],
@@ -167,7 +167,7 @@ def measure(top: Path, rounds: int) -> Mapping[str, float]:
                 # Of files that were checked before, as they nearly always were.
                 run(command, top, base | more)
             times[name].append(run(command, top, base | more))
-    return {name: statistics.median(seconds) for name, seconds in times.items()}
+    return times
 
 
 def run(command: list[str], top: Path, environment: Mapping[str, str]) -> float:
@@ -193,15 +193,19 @@ def pairwise(top: Path, branches: int) -> float:
     return run(command, top, {**os.environ, "PYTHONPATH": str(ROOT)})
 
 
-def show(size: int, medians: Mapping[str, float]) -> None:
+def show(size: int, times: Mapping[str, Sequence[float]]) -> None:
     """Print the medians, and what they are beside the interpreter's start and Django's check."""
+    medians = {name: statistics.median(seconds) for name, seconds in times.items()}
     print(f"{size:,} migrations")
     for name, seconds in medians.items():
         beside = f"{seconds / medians[PASS]:6.1f} x pass"
         faster = f"{medians[DJANGO] / seconds:6.1f} times faster than makemigrations --check"
         print(f"{seconds:9.3f} s  {beside}  {faster}  {name}")
-    cost = medians[CHECK] - medians[CHECK_WITHOUT]
-    print(f"W001 costs {100 * cost / medians[CHECK]:.1f} % of manage.py check")
+    shares = [
+        (whole - without) / whole
+        for whole, without in zip(times[CHECK], times[CHECK_WITHOUT], strict=True)
+    ]
+    print(f"W001 costs {100 * statistics.median(shares):.1f} % of manage.py check")
 
 
 if __name__ == "__main__":
