@@ -42,7 +42,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with subprocess.Popen(
         command,
         cwd=copy,
-        env={"PATH": os.environ["PATH"], **environment},
+        env={"PATH": os.environ["PATH"], "HOME": str(copy), **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -22,7 +22,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     """Serve a copy of the shelter over a new SQLite database; give its address."""
     copy = copy_project(tmp_path / "shelter")
     environment = (
-        {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
         | documented_environment()
         | {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
     )
