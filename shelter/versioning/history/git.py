@@ -1,4 +1,7 @@
-"""What git knows. Nothing else runs git, and nothing here changes a repository."""
+"""What git knows. Nothing else runs git.
+
+A repository is changed by `keep_blobs` and `drop_refs` alone, below refs that nobody else uses.
+"""
 
 from __future__ import annotations
 
@@ -71,6 +74,18 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """What is checked out: the commit (empty before the first), the branch (empty when detached).
+
+    `dirty` tells whether tracked files were changed since.
+    """
+
+    commit: str
+    branch: str
+    dirty: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MergeBases:
     """Where commits part: `base`, which all rest on, and what they rest on besides.
 
@@ -115,6 +130,11 @@ class Repository:
 
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    def is_there(self) -> bool:
+        """Return whether the folder lies in a repository's work tree; no git is asked."""
+        folder = self.folder.resolve()
+        return any((above / ".git").exists() for above in (folder, *folder.parents))
 
     def run(self, *arguments: str, text: bytes | None = None) -> str:
         """Return what `git` prints for `arguments`, given `text` to read.
@@ -201,6 +221,27 @@ class Repository:
             if not symbolic and matches(short):
                 found.setdefault(tree, Branch(short, commit, tree))
         return sorted(found.values(), key=lambda branch: branch.name)
+
+    def head(self) -> Head:
+        """Return what is checked out.
+
+        Raises GitError where this is no repository, or a bare one.
+        """
+        listing = self.run("status", "--porcelain=v2", "--branch", "--untracked-files=no", "-z")
+        told: dict[str, str] = {}
+        dirty = False
+        for entry in listing.split("\0")[:-1]:
+            if entry.startswith("# "):
+                name, _, value = entry[2:].partition(" ")
+                told[name] = value
+            else:
+                dirty = True
+        commit, branch = told.get("branch.oid", ""), told.get("branch.head", "")
+        return Head(
+            "" if commit == "(initial)" else commit,
+            "" if branch == "(detached)" else branch,
+            dirty,
+        )
 
     def in_progress(self) -> InProgress | None:
         """Return the merge or rebase that is in progress, None where there is none.
@@ -290,6 +331,34 @@ class Repository:
         for status, path in zip(fields[0::2], fields[1::2], strict=False):
             by_status["M" if status == "T" else status].add(path)
         return Difference(*(frozenset(by_status[status]) for status in ("D", "A", "M")))
+
+    # --- Keeping -------------------------------------------------------------------------------
+
+    def refs(self, prefix: str) -> dict[str, str]:
+        """Return the refs below `prefix`, and the id each points at."""
+        listing = self.run("for-each-ref", "--format=%(objectname) %(refname)", prefix)
+        return {
+            name: identity
+            for identity, _, name in (line.partition(" ") for line in listing.splitlines())
+        }
+
+    def keep_blobs(self, files: Mapping[str, Path]) -> None:
+        """Store the content of `files`, byte for byte, and point the refs that name them at it.
+
+        Raises GitError where the repository cannot be written to.
+        """
+        if not files:
+            return
+        paths = "\n".join(os.fspath(path.resolve()) for path in files.values())
+        ids = self.run("hash-object", "-w", "--no-filters", "--stdin-paths", text=paths.encode())
+        commands = (f"update {ref} {blob}\n" for ref, blob in zip(files, ids.split(), strict=True))
+        self.run("update-ref", "--stdin", text="".join(commands).encode())
+
+    def drop_refs(self, refs: Iterable[str]) -> None:
+        """Delete refs, all or none. Raises GitError where the repository cannot be written to."""
+        commands = "".join(f"delete {ref}\n" for ref in refs)
+        if commands:
+            self.run("update-ref", "--stdin", text=commands.encode())
 
     # --- Merging ------------------------------------------------------------------------------
 

@@ -13,8 +13,15 @@ RULES = {
     "versioning.W005": "git cannot merge a file of migrations.",
     "versioning.W006": "A branch cannot be compared with.",
     "versioning.W007": "A merge migration may leave model changes unmigrated.",
+    "versioning.W010": "A database has applied what no file of this checkout has.",
+    "versioning.W011": "Such a migration made a column without which no row can be added.",
+    "versioning.W012": "A migration was edited after it was applied.",
+    "versioning.W013": "A migration is applied, and one that it depends on is not.",
+    "versioning.W014": "A migration was stopped half way.",
+    "versioning.W015": "The tables are not what the applied migrations say.",
     "versioning.I001": "An app has a number twice, without a conflict.",
     "versioning.I002": "A merge or a rebase is in progress.",
+    "versioning.I003": "A migration that was stopped is carried on where it ended.",
 }
 """The findings by id, in short."""
 

@@ -1,0 +1,284 @@
+"""What would end badly, found before `migrate` runs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+
+from django.apps import apps
+from django.db import connections, router
+from django.db.migrations import Migration
+from django.db.migrations.loader import MigrationLoader
+
+from shelter.versioning import project
+from shelter.versioning.checkout import check_checkout
+from shelter.versioning.history.migration import Key
+from shelter.versioning.ledger.entries import LedgerEntry
+from shelter.versioning.ledger.executor import Plan, half_done
+from shelter.versioning.ledger.journal import Progress
+from shelter.versioning.ledger.provenance import code_of
+from shelter.versioning.ledger.recording import has_ledger, latest_entries
+from shelter.versioning.report.findings import Finding, Level, Report
+
+MANAGE = "python manage.py"
+
+
+def graph_findings(database: str) -> tuple[Finding, ...]:
+    """Return what keeps Django from planning at all: conflicting leaves, and holes in the graph."""
+    report: Report = check_checkout(database=database)
+    stopping = {"versioning.W001", "versioning.W002", "versioning.W003"}
+    return tuple(finding for finding in report.findings if finding.id in stopping)
+
+
+def history_findings(loader: MigrationLoader, database: str) -> tuple[Finding, ...]:
+    """Return the rows of migrations that are applied before one that they depend on.
+
+    By the rule of Django 5.2's `MigrationLoader.check_consistent_history()`.
+    """
+    applied = loader.applied_migrations
+    found = []
+    for key in sorted(set(applied) & set(loader.graph.nodes)):
+        for parent in sorted(node.key for node in loader.graph.node_map[key].parents):
+            squash = loader.replacements.get(parent)
+            if parent in applied or (
+                squash is not None and all(name in applied for name in squash.replaces)
+            ):
+                continue
+            found.append(_inconsistent(key, parent, loader, database))
+    return tuple(found)
+
+
+def _inconsistent(child: Key, parent: Key, loader: MigrationLoader, database: str) -> Finding:
+    since = getattr(loader.applied_migrations[child], "applied", None)
+    when = f", since {since:%Y-%m-%d %H:%M}" if since else ""
+    target = f"{MANAGE} migrate {parent[0]} {parent[1]}{_option(database)} --no-gate"
+    return Finding(
+        "versioning.W013",
+        Level.ERROR,
+        child[0],
+        _shown(loader.disk_migrations.get(child)),
+        f"{'.'.join(child)} is applied in the database {database!r}{when}; "
+        f"{'.'.join(parent)}, on which it depends, is not.",
+        reason="So it comes about: the one was renamed or renumbered after it was applied, the "
+        "dependency was added to a migration that was applied already, or rows were copied from "
+        "another database. If the tables have what it makes, record it; if not, run it.",
+        next=(f"{target} --fake", target),
+    )
+
+
+def plan_findings(loader: MigrationLoader, plan: Plan, database: str) -> tuple[Finding, ...]:
+    """Return what speaks against carrying `plan` out in the database of that alias.
+
+    Errors are reasons to stop; warnings are to be told.
+    """
+    return (
+        *_half_done(loader, plan, database),
+        *_edited([migration for migration, backwards in plan if backwards], database),
+        *ghost_findings(loader, database),
+    )
+
+
+def _half_done(loader: MigrationLoader, plan: Plan, database: str) -> Iterator[Finding]:
+    if not has_ledger(connections[database]):
+        return
+    planned = {(migration.app_label, migration.name): back for migration, back in plan}
+    for key, entry in half_done(database).items():
+        progress = Progress.loads(entry.progress)
+        migration = loader.disk_migrations.get(key)
+        same = migration is not None and code_of(migration).fingerprint == entry.fingerprint
+        goes_on = same and progress.can_go_on and planned.get(key) == progress.backwards
+        yield _half_done_finding(key, entry, progress, database, goes_on=goes_on)
+
+
+def _half_done_finding(
+    key: Key, entry: LedgerEntry, progress: Progress, database: str, *, goes_on: bool
+) -> Finding:
+    verb = "unapplied" if progress.backwards else "applied"
+    texts = [step.text for step in progress.steps]
+    message = (
+        f"{'.'.join(key)} was being {verb} in the database {database!r} on "
+        f"{entry.started:%Y-%m-%d %H:%M} by {entry.os_user or '?'} on {entry.host} and was "
+        f"stopped: {progress.done} of {len(texts)} operations ran"
+        + (f" ({'; '.join(texts[: progress.done])})." if progress.done else ".")
+    )
+    if goes_on:
+        return Finding(
+            "versioning.I003", Level.INFO, key[0], "", message, reason="It is carried on there."
+        )
+    facts = []
+    if progress.done < len(texts):
+        facts.append(f"Running: {texts[progress.done]}.")
+        if progress.statements:
+            facts.append(f"Of it ran: {'; '.join(progress.statements)}.")
+        if progress.running:
+            facts.append(f"It may have run: {progress.running}.")
+        if texts[progress.done + 1 :]:
+            facts.append(f"Did not run: {'; '.join(texts[progress.done + 1 :])}.")
+    facts.append(
+        "The tables are between two versions. Finish by hand what did not run and record it, or "
+        "take back by hand what ran and begin again."
+    )
+    app, name = key
+    alias = _option(database)
+    record = (
+        f"{MANAGE} migrate {app} {name}{alias} --fake"
+        if not progress.backwards
+        # The target that lies before it is not known without its file.
+        else f"{MANAGE} migrate {app} --prune{alias}"
+    )
+    back = " --backwards" if progress.backwards else ""
+    return Finding(
+        "versioning.W014",
+        Level.ERROR,
+        app,
+        "",
+        message,
+        reason=" ".join(facts),
+        next=(
+            f"{MANAGE} sqlmigrate {app} {name}{back}{alias}",
+            record,
+            f"{MANAGE} migrate{alias} --no-gate",
+        ),
+    )
+
+
+def _edited(reversed_ones: Sequence[Migration], database: str) -> Iterator[Finding]:
+    if not reversed_ones:
+        return
+    entries = latest_entries(database)
+    for migration in reversed_ones:
+        entry = entries.get((migration.app_label, migration.name))
+        code = code_of(migration)
+        if entry is None or not entry.fingerprint or entry.fingerprint == code.fingerprint:
+            continue
+        path = _shown(migration)
+        yield Finding(
+            "versioning.W012",
+            Level.ERROR,
+            migration.app_label,
+            path,
+            f"{migration.app_label}.{migration.name} was edited after it was applied in the "
+            f"database {database!r}. Taking it back would undo what it says now, not what it did.",
+            reason=f"Applied {entry.started:%Y-%m-%d %H:%M} from commit "
+            f"{entry.commit[:10] or 'unknown'}, blob {entry.blob[:10]}. Put that version back, "
+            "unapply it, then take the edited one again.",
+            next=(
+                f"git diff {entry.blob} {shlex.quote(path)}",
+                f"git cat-file blob {entry.blob} > {shlex.quote(path)}",
+            ),
+        )
+
+
+def ghosts(loader: MigrationLoader) -> list[Key]:
+    """Return what is applied and in no file, of the apps that are installed, sorted."""
+    replaced = {
+        (app, name)
+        for migration in loader.disk_migrations.values()
+        for app, name in migration.replaces
+    }
+    labels = {config.label for config in apps.get_app_configs()}
+    return sorted(
+        key
+        for key in set(loader.applied_migrations) - set(loader.disk_migrations) - replaced
+        if key[0] in labels
+    )
+
+
+def ghost_findings(loader: MigrationLoader, database: str) -> tuple[Finding, ...]:
+    """Return the ghosts of a database, by app; as an error where this code could not add rows."""
+    by_app: dict[str, list[str]] = {}
+    for app, name in ghosts(loader):
+        by_app.setdefault(app, []).append(name)
+    if not by_app:
+        return ()
+    columns = _columns_in_the_way(loader, by_app, database)
+    entries = latest_entries(database)
+    return tuple(
+        _ghosts_of(app, names, columns.get(app, []), entries, database)
+        for app, names in by_app.items()
+    )
+
+
+def _ghosts_of(
+    app: str,
+    names: Sequence[str],
+    columns: Sequence[str],
+    entries: Mapping[Key, LedgerEntry],
+    database: str,
+) -> Finding:
+    many = len(names) > 1
+    message = (
+        f"{', '.join(f'{app}.{name}' for name in names)} {'are' if many else 'is'} applied in the "
+        f"database {database!r}, and in no file of this checkout."
+    )
+    if columns:
+        message += (
+            f" {', '.join(columns)} may not be NULL and {'have' if len(columns) > 1 else 'has'} no "
+            "default, and this code does not know of it: it cannot add a row there."
+        )
+    origins = [
+        f"{name} came from {entry.branch or 'commit ' + entry.commit[:10]} on "
+        f"{entry.started:%Y-%m-%d %H:%M}."
+        for name in names
+        if (entry := entries.get((app, name))) and (entry.branch or entry.commit)
+    ]
+    branches = [
+        entry.branch for name in names if (entry := entries.get((app, name))) and entry.branch
+    ]
+    origins.append("Go to the code that has them, and take them back there before you come here.")
+    back = (f"git switch {shlex.quote(branches[-1])}",) if branches else ()
+    return Finding(
+        "versioning.W011" if columns else "versioning.W010",
+        Level.ERROR if columns else Level.WARNING,
+        app,
+        "",
+        message,
+        reason=" ".join(origins),
+        next=(*back, f"{MANAGE} showmigrations {app}{_option(database)}"),
+    )
+
+
+def _columns_in_the_way(
+    loader: MigrationLoader, by_app: Mapping[str, object], database: str
+) -> dict[str, list[str]]:
+    """Return, by app, the columns that no applied migration we know made and every row needs."""
+    connection = connections[database]
+    known = loader.project_state(
+        [key for key in loader.applied_migrations if key in loader.graph.nodes]
+    )
+    introspection = connection.introspection
+    found: dict[str, list[str]] = {}
+    with connection.cursor() as cursor:
+        tables = set(introspection.table_names(cursor))
+        for model in apps.get_models(include_auto_created=True):
+            meta = model._meta
+            if (
+                meta.app_label not in by_app
+                or not meta.can_migrate(connection)
+                or not router.allow_migrate_model(database, model)
+                or meta.db_table not in tables
+            ):
+                continue
+            columns = {field.column for field in meta.local_concrete_fields}
+            state = known.models.get((meta.app_label, meta.model_name or ""))
+            if state is not None:
+                before = known.apps.get_model(meta.app_label, meta.object_name)
+                columns |= {field.column for field in before._meta.local_concrete_fields}
+            found.setdefault(meta.app_label, []).extend(
+                f"{meta.db_table}.{column.name}"
+                for column in introspection.get_table_description(cursor, meta.db_table)
+                if column.name not in columns and not column.null_ok and column.default is None
+            )
+    return found
+
+
+def _option(database: str) -> str:
+    return "" if database == "default" else f" --database {database}"
+
+
+def _shown(migration: Migration | None) -> str:
+    path = None if migration is None else code_of(migration).path
+    if path is None:
+        return ""
+    root = project.root()
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()

@@ -1,0 +1,79 @@
+"""The code of what is applied, kept in git so that it can be had to take it back.
+
+A ref for each applied migration of each database, below `refs/versioning/`, points at the blob of
+its file. No branch needs to hold it, git's garbage collection leaves it, and `git push` does not
+push it by default.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.creation import TEST_DATABASE_PREFIX
+from django.db.migrations import Migration
+
+from shelter.versioning.history.git import GitError, Repository
+from shelter.versioning.history.migration import Key
+from shelter.versioning.ledger.lock import sqlite_path
+from shelter.versioning.ledger.provenance import code_of
+
+PREFIX = "refs/versioning"
+
+
+def database_id(connection: BaseDatabaseWrapper) -> str | None:
+    """Return 12 hexadecimal digits that tell a database from others; None for one of a test's.
+
+    Those are thrown away: in memory, or by the prefix that Django's test runner gives them.
+    """
+    settings = connection.settings_dict
+    name = str(settings["NAME"])
+    if connection.vendor == "sqlite":
+        path = sqlite_path(name)
+        if path is None:
+            return None
+        name = str(path.resolve())
+    if Path(name).name.startswith(TEST_DATABASE_PREFIX):
+        return None
+    parts = (connection.vendor, settings["HOST"], str(settings["PORT"]), name)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+def keep(
+    connection: BaseDatabaseWrapper, migrations: Iterable[Migration], folder: Path
+) -> str | None:
+    """Keep the code of `migrations`, which are about to be applied, in the repository of `folder`.
+
+    Return what git said where it could not; None where it could, or there is no repository.
+    """
+    database = database_id(connection)
+    files = {
+        f"{PREFIX}/{database}/{migration.app_label}/{migration.name}": path
+        for migration in migrations
+        if (path := code_of(migration).path) is not None
+    }
+    if database is None or not files:
+        return None
+    repository = Repository(folder)
+    if not repository.is_there():
+        return None
+    try:
+        repository.keep_blobs(files)
+    except GitError as error:
+        return str(error)
+    return None
+
+
+def prune(connection: BaseDatabaseWrapper, applied: Collection[Key], folder: Path) -> str | None:
+    """Forget the code of what is no longer applied; return what git said where it could not."""
+    database = database_id(connection)
+    if database is None or not (repository := Repository(folder)).is_there():
+        return None
+    needed = {f"{PREFIX}/{database}/{app}/{name}" for app, name in applied}
+    try:
+        repository.drop_refs(set(repository.refs(f"{PREFIX}/{database}")) - needed)
+    except GitError as error:
+        return str(error)
+    return None

@@ -1,0 +1,233 @@
+"""Django's `migrate`, with a lock before it, a gate at its door and a ledger behind it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.core.management.commands import migrate as django_migrate
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.exceptions import (
+    BadMigrationError,
+    CircularDependencyError,
+    InconsistentMigrationHistory,
+    NodeNotFoundError,
+)
+from django.db.migrations.executor import MigrationExecutor
+
+from shelter.versioning import project
+from shelter.versioning.gate import graph_findings, history_findings, plan_findings
+from shelter.versioning.ledger.executor import HalfDoneError, LedgerExecutor, Plan
+from shelter.versioning.ledger.keeping import keep, prune
+from shelter.versioning.ledger.lock import LockError, MigrateLock, migrate_lock
+from shelter.versioning.ledger.provenance import provenance_of
+from shelter.versioning.ledger.recording import LedgerRecorder
+from shelter.versioning.ledger.waiting import Patience
+from shelter.versioning.report.findings import Finding, Level, Report
+
+COMMAND = "migrate"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to migrate the database of the alias `database`; times are in seconds."""
+
+    database: str
+    lock_timeout: float
+    patience: Patience
+    gate: bool = True
+    fake: bool = False
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """Whom to tell: of findings, and of what happens meanwhile, a line each."""
+
+    findings: Callable[[Report], object]
+    line: Callable[[str], object]
+
+
+class StoppedError(CommandError):
+    """The gate stopped `migrate`; nothing was changed."""
+
+
+class InconsistentError(StoppedError, InconsistentMigrationHistory):
+    """The same, for who catches Django's own exception."""
+
+
+def default_lock_timeout() -> float:
+    """Return how long to wait for another migrate: VERSIONING_LOCK_TIMEOUT, or 60 seconds."""
+    return float(getattr(settings, "VERSIONING_LOCK_TIMEOUT", 60))
+
+
+def default_patience() -> Patience:
+    """Return the patience that the settings VERSIONING_TABLE_LOCK_* ask for."""
+    usual = Patience()
+    return Patience(
+        table_lock=float(getattr(settings, "VERSIONING_TABLE_LOCK_TIMEOUT", usual.table_lock)),
+        in_all=float(getattr(settings, "VERSIONING_TABLE_LOCK_PATIENCE", usual.in_all)),
+    )
+
+
+@contextmanager
+def safely(options: Options, says: Says) -> Iterator[_Making]:
+    """Let Django's `migrate` that runs inside be serialised, gated, polite, and remembered.
+
+    Raises StoppedError where the gate stops it, and CommandError with `returncode` 2 where the lock
+    cannot be had.
+    """
+    connection = connections[options.database]
+    making = _Making(options, says, connection)
+    try:
+        with _lock(options, says, connection) as lock:
+            making.lock = lock
+            with _executor_made_by(making):
+                yield making
+            making.forget_unapplied()
+    except LockError as error:
+        raise CommandError(str(error), returncode=2) from error
+    except HalfDoneError as error:
+        raise StoppedError(
+            f"{error.entry.app}.{error.entry.name} is half done, and cannot be carried on.",
+            returncode=1,
+        ) from error
+
+
+@contextmanager
+def _lock(
+    options: Options, says: Says, connection: BaseDatabaseWrapper
+) -> Iterator[MigrateLock | None]:
+    if options.read_only:
+        yield None
+        return
+
+    def waiting(holder: str) -> None:
+        who = f" ({holder})" if holder else ""
+        says.line(
+            f"Another migrate is at work on the database {options.database!r}{who}; waiting for "
+            f"it, {options.lock_timeout:g} s at most."
+        )
+
+    with migrate_lock(connection, options.lock_timeout, waiting) as lock:
+        yield lock
+
+
+@contextmanager
+def _executor_made_by(making: _Making) -> Iterator[None]:
+    """Let Django's command use our executor: the command offers no other way to name one."""
+    command: Any = django_migrate
+    usual = command.MigrationExecutor
+    command.MigrationExecutor = making
+    try:
+        yield
+    finally:
+        command.MigrationExecutor = usual
+
+
+@dataclass(slots=True)
+class _Making:
+    """Makes the executor where Django's command does, and is asked about its plan."""
+
+    options: Options
+    says: Says
+    connection: BaseDatabaseWrapper
+    lock: MigrateLock | None = None
+    executor: LedgerExecutor | None = None
+    _seen: bool = False
+    _stop: Sequence[Finding] = field(default=())
+
+    def __call__(
+        self, connection: BaseDatabaseWrapper, progress_callback: Callable[..., object] | None
+    ) -> MigrationExecutor:
+        provenance = functools.cache(lambda: provenance_of(project.root()))
+        try:
+            executor = LedgerExecutor(
+                connection,
+                progress_callback,
+                recorder=LedgerRecorder(connection, provenance, self._ledger_began),
+                patience=self.options.patience,
+                say=self.says.line,
+                look_over=self._look_over,
+                still_ours=self._still_ours,
+                afresh=not self.options.gate,
+            )
+        except (NodeNotFoundError, CircularDependencyError, BadMigrationError) as error:
+            self._tell(graph_findings(self.options.database))
+            raise StoppedError(f"{error} Nothing was migrated.", returncode=1) from error
+        self.executor = executor
+        if self.options.gate:
+            self._look_at_history(executor)
+        else:
+            _let_pass(executor)
+        return executor
+
+    def _look_at_history(self, executor: LedgerExecutor) -> None:
+        inconsistent = history_findings(executor.loader, self.options.database)
+        if inconsistent:
+            self._tell(inconsistent)
+            try:
+                executor.loader.check_consistent_history(self.connection)
+            except InconsistentMigrationHistory as error:
+                raise InconsistentError(f"{error} Nothing was changed.", returncode=1) from error
+        # Django's command says in short what is told here at length, and stops.
+        if executor.loader.detect_conflicts():
+            self._tell(graph_findings(self.options.database))
+
+    def _look_over(self, executor: LedgerExecutor, plan: Plan) -> None:
+        """Look over the plan of Django's command, which it makes before it changes anything."""
+        if self._seen or self.options.read_only:
+            return
+        self._seen = True
+        if self.options.gate and not self.options.fake:
+            found = plan_findings(executor.loader, plan, self.options.database)
+            self._tell(found)
+            grave = sum(finding.level is Level.ERROR for finding in found)
+            if grave:
+                raise StoppedError(
+                    f"Nothing was migrated: {grave} finding{'s' if grave > 1 else ''}. "
+                    "--no-gate migrates all the same.",
+                    returncode=1,
+                )
+        wanted = [migration for migration, backwards in plan if not backwards]
+        problem = keep(self.connection, wanted, project.root())
+        if problem is not None:
+            self.says.line(f"The code is not kept in git: {problem}")
+
+    def _still_ours(self) -> None:
+        if self.lock is not None and not self.lock.is_held():
+            raise CommandError(
+                f"The lock of the database {self.options.database!r} was lost, so that another "
+                "migrate may be at work. What is done is recorded; type the command again.",
+                returncode=2,
+            )
+
+    def _ledger_began(self, count: int) -> None:
+        self.says.line(
+            f"The ledger begins. The {count} migrations applied before it are noted as unknown: "
+            "who applied them, and from which commit, is not known."
+        )
+
+    def _tell(self, findings: Sequence[Finding]) -> None:
+        if findings:
+            self.says.findings(Report(COMMAND, tuple(findings)))
+
+    def forget_unapplied(self) -> None:
+        """Let go of the code of what is no longer applied."""
+        if self.executor is None or self.options.read_only:
+            return
+        if self.executor.recorder.unapplied:
+            applied = self.executor.recorder.applied_migrations()
+            prune(self.connection, set(applied), project.root())
+
+
+def _let_pass(executor: LedgerExecutor) -> None:
+    """Let Django's command go on with a history that does not hold together."""
+    loader: Any = executor.loader
+    loader.check_consistent_history = lambda _: None

@@ -1,0 +1,5 @@
+"""The app's one table, for the admin and for Django's permissions."""
+
+from shelter.versioning.ledger.entries import LedgerEntry
+
+__all__ = ["LedgerEntry"]
