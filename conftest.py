@@ -7,7 +7,7 @@ import pytest
 from django.test import override_settings
 
 from tests.checkout import copy_project
-from tests.databases import POSTGRESQL_URL, missing_servers
+from tests.databases import POSTGRESQL_URL, SERVERS, Database, database_of, missing_servers
 from tests.walks import missing_browser
 
 
@@ -66,3 +66,14 @@ def postgresql_url() -> str:
     if reason:
         pytest.skip(f"PostgreSQL: {reason}")
     return POSTGRESQL_URL
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
+def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Return an empty database, of each kind in turn; skip those whose server is not here."""
+    vendor: str = request.param
+    reason = missing_servers().get(vendor)
+    if reason:
+        pytest.skip(f"{vendor}: {reason}")
+    with database_of(vendor, tmp_path) as database:
+        yield database

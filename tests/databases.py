@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
+import pymysql
 from psycopg import sql
 
 POSTGRESQL_URL = os.environ.get("TEST_POSTGRESQL_URL", "postgres://postgres@127.0.0.1:5432")
@@ -70,3 +78,80 @@ def drop_postgresql_databases(prefix: str) -> None:
             connection.execute(
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
             )
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of its own for one test, on one of the servers or in a file.
+
+    `settings` is its entry in DATABASES; `connect` opens it with its driver, committing each
+    statement by itself.
+    """
+
+    vendor: str
+    settings: Mapping[str, Any]
+    connect: Callable[[], Any] = field(repr=False)
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run a statement and return its rows, if it has any."""
+        with closing(self.connect()) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute(statement)
+            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+
+
+@contextmanager
+def database_of(vendor: str, folder: Path) -> Iterator[Database]:
+    """Give an empty database, and drop it afterwards."""
+    name = f"versioning_{uuid.uuid4().hex[:12]}"
+    if vendor == "sqlite":
+        path = folder / f"{name}.sqlite3"
+        engine = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)}
+        options = {"OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE"}}
+        yield Database(
+            vendor,
+            {**engine, **options},
+            lambda: sqlite3.connect(path, timeout=20, isolation_level=None),
+        )
+        return
+    with _made_on(vendor, name) as (settings, connect):
+        yield Database(vendor, {**settings, "NAME": name}, connect)
+
+
+@contextmanager
+def _made_on(vendor: str, name: str) -> Iterator[tuple[Mapping[str, Any], Callable[[], Any]]]:
+    if vendor == "postgresql":
+        address = urlsplit(POSTGRESQL_URL)
+        settings = {
+            "ENGINE": "django.db.backends.postgresql",
+            "HOST": address.hostname,
+            "PORT": address.port or 5432,
+            "USER": address.username,
+            "PASSWORD": address.password or "",
+        }
+        with psycopg.connect(f"{POSTGRESQL_URL}/postgres", autocommit=True) as server:
+            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield settings, lambda: psycopg.connect(f"{POSTGRESQL_URL}/{name}", autocommit=True)
+        finally:
+            drop_postgresql_databases(name)
+        return
+    host, _, port = MARIADB_ADDRESS.partition(":")
+    address_of_server: dict[str, Any] = {
+        "host": host,
+        "port": int(port),
+        "user": "root",
+        "autocommit": True,
+    }
+    settings = {
+        "ENGINE": "django.db.backends.mysql",
+        "HOST": host,
+        "PORT": int(port),
+        "USER": "root",
+        "PASSWORD": "",
+    }
+    with closing(pymysql.connect(**address_of_server)) as server:
+        server.cursor().execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        try:
+            yield settings, lambda: pymysql.connect(**address_of_server, database=name)
+        finally:
+            server.cursor().execute(f"DROP DATABASE {name}")

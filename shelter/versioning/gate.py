@@ -69,7 +69,7 @@ def _inconsistent(child: Key, parent: Key, loader: MigrationLoader, database: st
 def plan_findings(loader: MigrationLoader, plan: Plan, database: str) -> tuple[Finding, ...]:
     """Return what speaks against carrying `plan` out in the database of that alias.
 
-    Errors are reasons to stop; warnings are to be told.
+    Errors are reasons to stop; warnings are to be told. Of an empty plan: what half is done.
     """
     return (
         *_half_done(loader, plan, database),
@@ -160,11 +160,11 @@ def _edited(reversed_ones: Sequence[Migration], database: str) -> Iterator[Findi
             f"{migration.app_label}.{migration.name} was edited after it was applied in the "
             f"database {database!r}. Taking it back would undo what it says now, not what it did.",
             reason=f"Applied {entry.started:%Y-%m-%d %H:%M} from commit "
-            f"{entry.commit[:10] or 'unknown'}, blob {entry.blob[:10]}. Put that version back, "
-            "unapply it, then take the edited one again.",
+            f"{entry.git_commit[:10] or 'unknown'}, blob {entry.git_blob[:10]}. Put that version "
+            "back, unapply it, then take the edited one again.",
             next=(
-                f"git diff {entry.blob} {shlex.quote(path)}",
-                f"git cat-file blob {entry.blob} > {shlex.quote(path)}",
+                f"git diff {entry.git_blob} {shlex.quote(path)}",
+                f"git cat-file blob {entry.git_blob} > {shlex.quote(path)}",
             ),
         )
 
@@ -217,13 +217,15 @@ def _ghosts_of(
             "default, and this code does not know of it: it cannot add a row there."
         )
     origins = [
-        f"{name} came from {entry.branch or 'commit ' + entry.commit[:10]} on "
+        f"{name} came from {entry.git_branch or 'commit ' + entry.git_commit[:10]} on "
         f"{entry.started:%Y-%m-%d %H:%M}."
         for name in names
-        if (entry := entries.get((app, name))) and (entry.branch or entry.commit)
+        if (entry := entries.get((app, name))) and (entry.git_branch or entry.git_commit)
     ]
     branches = [
-        entry.branch for name in names if (entry := entries.get((app, name))) and entry.branch
+        entry.git_branch
+        for name in names
+        if (entry := entries.get((app, name))) and entry.git_branch
     ]
     origins.append("Go to the code that has them, and take them back there before you come here.")
     back = (f"git switch {shlex.quote(branches[-1])}",) if branches else ()

@@ -185,7 +185,9 @@ class _Making:
         if self._seen or self.options.read_only:
             return
         self._seen = True
-        if self.options.gate and not self.options.fake:
+        if not self.options.gate:
+            _leave_out_what_hangs_loose(executor)
+        elif not self.options.fake:
             found = plan_findings(executor.loader, plan, self.options.database)
             self._tell(found)
             grave = sum(finding.level is Level.ERROR for finding in found)
@@ -225,6 +227,19 @@ class _Making:
         if self.executor.recorder.unapplied:
             applied = self.executor.recorder.applied_migrations()
             prune(self.connection, set(applied), project.root())
+
+
+def _leave_out_what_hangs_loose(executor: LedgerExecutor) -> None:
+    """Let the models' state be that of the applied migrations whose ancestors are applied too.
+
+    Of others no state can be made. Call it when the plan is made, which needs to know them.
+    """
+    graph, applied = executor.loader.graph, executor.loader.applied_migrations
+    executor.loader.applied_migrations = {
+        key: row
+        for key, row in applied.items()
+        if key not in graph.nodes or applied.keys() >= set(graph.forwards_plan(key))
+    }
 
 
 def _let_pass(executor: LedgerExecutor) -> None:

@@ -5,15 +5,26 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
+
+SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": "zoo.sqlite3"}
+
+# Django asks for the other driver of MySQL by its name.
+PYMYSQL = """
+import pymysql
+
+pymysql.install_as_MySQLdb()
+"""
 
 SETTINGS = """
 SECRET_KEY = "x"
 INSTALLED_APPS = ["shelter.versioning", "zoo.keepers"]
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "zoo.sqlite3"}}
+DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 """
@@ -83,19 +94,24 @@ class Project:
         )
 
 
-def make_project(folder: Path) -> Project:
-    """Make a project with one migration, committed on the branch `main`."""
+def make_project(folder: Path, database: Mapping[str, Any] = SQLITE) -> Project:
+    """Make a project with one migration, committed on the branch `main`.
+
+    `database` is its entry in DATABASES.
+    """
     project = Project(folder)
     project.migrations.mkdir(parents=True)
     for package in ("zoo", "zoo/keepers", "zoo/keepers/migrations"):
         (folder / package / "__init__.py").touch()
-    (folder / "zoo/settings.py").write_text(SETTINGS)
+    driver = PYMYSQL if database["ENGINE"].endswith("mysql") else ""
+    settings = driver + SETTINGS.replace("DATABASE}", f"{dict(database)!r}}}")
+    (folder / "zoo/settings.py").write_text(settings)
     (folder / "zoo/keepers/models.py").write_text(MODELS)
-    (folder / ".gitignore").write_text("*.sqlite3\n__pycache__/\n")
+    (folder / ".gitignore").write_text("*.sqlite3\n__pycache__/\n.cache/\n")
     project.git("init", "-q", "-b", "main")
     made = project.manage("makemigrations", "keepers", "-v0")
     assert made.returncode == 0, made.stderr
     # makemigrations looks whether the history is consistent, and so makes the database's file.
-    (folder / "zoo.sqlite3").unlink()
+    (folder / "zoo.sqlite3").unlink(missing_ok=True)
     project.commit()
     return project

@@ -20,11 +20,11 @@ class Outcome(models.TextChoices):
 class LedgerEntry(models.Model):
     """What happened to one migration in this database, by whom and from which code.
 
-    The latest entry of an app's migration tells how it stands. `blob` is git's id of the file that
-    ran, `fingerprint` that of `history.fingerprint`; both are empty where the file is not known.
-    `commit`, `branch` and `dirty` (whether tracked files were changed) are those of the checkout;
-    empty and None outside git. `duration` is in seconds. `progress` says, of a migration that is
-    not one transaction and has begun, how far it is (`ledger.journal`).
+    The latest entry of an app's migration tells how it stands. `git_blob` is git's id of the file
+    that ran, `fingerprint` that of `history.fingerprint`; both are empty where the file is not
+    known. `git_commit`, `git_branch` and `git_dirty` (whether tracked files were changed) are those
+    of the checkout; empty and None outside git. `duration` is in seconds. `progress` says, of a
+    migration that is not one transaction and has begun, how far it is (`ledger.journal`).
     """
 
     app = models.CharField(max_length=255)
@@ -32,11 +32,11 @@ class LedgerEntry(models.Model):
     outcome = models.CharField(max_length=10, choices=Outcome)
     started = models.DateTimeField(default=now, db_index=True)
     duration = models.FloatField(null=True)
-    blob = models.CharField(max_length=64)
+    git_blob = models.CharField(max_length=64)
     fingerprint = models.CharField(max_length=64)
-    commit = models.CharField(max_length=64)
-    branch = models.CharField(max_length=255)
-    dirty = models.BooleanField(null=True)
+    git_commit = models.CharField(max_length=64)
+    git_branch = models.CharField(max_length=255)
+    git_dirty = models.BooleanField(null=True)
     os_user = models.CharField(max_length=255)
     host = models.CharField(max_length=255)
     django_version = models.CharField(max_length=32)

@@ -17,6 +17,7 @@ from shelter.versioning.report.findings import (
 from shelter.versioning.report.formats import Paint
 
 WIDTH = 80
+_ALL_WELL = {"dbstatus": "The database is as this checkout expects."}
 _ROLES = {Level.INFO: "NOTICE", Level.WARNING: "WARNING", Level.ERROR: "ERROR"}
 
 
@@ -28,7 +29,7 @@ def render_text(report: Report, paint: Paint = lambda _, text: text) -> str:
     if report.comparisons is not None:
         return "\n".join(_table(report.comparisons, paint))
     if not report.findings:
-        return paint("SUCCESS", NOTHING_FOUND)
+        return paint("SUCCESS", _ALL_WELL.get(report.command, NOTHING_FOUND))
     return "\n\n".join("\n".join(_finding(finding, paint)) for finding in report.findings)
 
 

@@ -1,0 +1,54 @@
+"""Say which state a database is in."""
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+
+from shelter.versioning.report.findings import Level
+from shelter.versioning.report.formats import render
+from shelter.versioning.status import status_of
+
+
+class Command(BaseCommand):
+    """Say which state a database is in."""
+
+    help = (
+        "Says what is off between a database and this checkout, and what to type: ghosts, edited "
+        "or half done migrations, conflicting leaves; with --drift, tables that are not what the "
+        "applied migrations say. Changes nothing."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--database",
+            default=DEFAULT_DB_ALIAS,
+            choices=tuple(connections),
+            help="Which database to look at (default: %(default)s).",
+        )
+        parser.add_argument(
+            "--drift",
+            action="store_true",
+            help="Compare the tables with what the applied migrations say. They are made anew for "
+            "it in a scratch place of the same database server, which is thrown away.",
+        )
+        parser.add_argument(
+            "--check", action="store_true", help="Exit 1 when anything is off, else 0."
+        )
+        parser.add_argument(
+            "--format", choices=("text", "json"), default="text", help="How to write the report."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            report = status_of(options["database"], drift=options["drift"])
+        except (OSError, DatabaseError, ImproperlyConfigured, NotImplementedError) as error:
+            raise CommandError(" ".join(str(error).split()), returncode=2) from error
+        text = render(report, options["format"], lambda role, text: getattr(self.style, role)(text))
+        self.stdout.write(text.encode(errors="replace").decode())
+        self.stdout.flush()
+        if options["check"] and report.reaches(Level.WARNING):
+            count = len(report.findings)
+            raise CommandError(f"{count} finding{'s' if count != 1 else ''}.", returncode=1)
