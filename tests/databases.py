@@ -106,7 +106,13 @@ def database_of(vendor: str, folder: Path) -> Iterator[Database]:
     if vendor == "sqlite":
         path = folder / f"{name}.sqlite3"
         engine = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)}
-        options = {"OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE"}}
+        options = {
+            "OPTIONS": {
+                "timeout": 20,
+                "transaction_mode": "IMMEDIATE",
+                "init_command": "PRAGMA journal_mode=wal; PRAGMA synchronous=normal;",
+            }
+        }
         yield Database(
             vendor,
             {**engine, **options},

@@ -18,34 +18,23 @@ from shelter.versioning.ledger.executor import Plan, half_done
 from shelter.versioning.ledger.journal import Progress
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import has_ledger, latest_entries
-from shelter.versioning.report.findings import Finding, Level, Report
+from shelter.versioning.ledger.rows import ghosts, out_of_order
+from shelter.versioning.report.findings import Finding, Level
 
 MANAGE = "python manage.py"
 
 
 def graph_findings(database: str) -> tuple[Finding, ...]:
     """Return what keeps Django from planning at all: conflicting leaves, and holes in the graph."""
-    report: Report = check_checkout(database=database)
+    report = check_checkout(database=database)
     stopping = {"versioning.W001", "versioning.W002", "versioning.W003"}
     return tuple(finding for finding in report.findings if finding.id in stopping)
 
 
 def history_findings(loader: MigrationLoader, database: str) -> tuple[Finding, ...]:
-    """Return the rows of migrations that are applied before one that they depend on.
-
-    By the rule of Django 5.2's `MigrationLoader.check_consistent_history()`.
-    """
-    applied = loader.applied_migrations
-    found = []
-    for key in sorted(set(applied) & set(loader.graph.nodes)):
-        for parent in sorted(node.key for node in loader.graph.node_map[key].parents):
-            squash = loader.replacements.get(parent)
-            if parent in applied or (
-                squash is not None and all(name in applied for name in squash.replaces)
-            ):
-                continue
-            found.append(_inconsistent(key, parent, loader, database))
-    return tuple(found)
+    """Return the rows of migrations that are applied before one that they depend on."""
+    pairs = out_of_order(loader)
+    return tuple(_inconsistent(child, parent, loader, database) for child, parent in pairs)
 
 
 def _inconsistent(child: Key, parent: Key, loader: MigrationLoader, database: str) -> Finding:
@@ -167,21 +156,6 @@ def _edited(reversed_ones: Sequence[Migration], database: str) -> Iterator[Findi
                 f"git cat-file blob {entry.git_blob} > {shlex.quote(path)}",
             ),
         )
-
-
-def ghosts(loader: MigrationLoader) -> list[Key]:
-    """Return what is applied and in no file, of the apps that are installed, sorted."""
-    replaced = {
-        (app, name)
-        for migration in loader.disk_migrations.values()
-        for app, name in migration.replaces
-    }
-    labels = {config.label for config in apps.get_app_configs()}
-    return sorted(
-        key
-        for key in set(loader.applied_migrations) - set(loader.disk_migrations) - replaced
-        if key[0] in labels
-    )
 
 
 def ghost_findings(loader: MigrationLoader, database: str) -> tuple[Finding, ...]:

@@ -6,13 +6,14 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate as django_migrate
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import Migration
 from django.db.migrations.exceptions import (
     BadMigrationError,
     CircularDependencyError,
@@ -22,14 +23,18 @@ from django.db.migrations.exceptions import (
 from django.db.migrations.executor import MigrationExecutor
 
 from shelter.versioning import project
-from shelter.versioning.gate import graph_findings, history_findings, plan_findings
-from shelter.versioning.ledger.executor import HalfDoneError, LedgerExecutor, Plan
-from shelter.versioning.ledger.keeping import keep, prune
+from shelter.versioning.ledger.executor import HalfDoneError, LedgerExecutor, Plan, half_done
 from shelter.versioning.ledger.lock import LockError, MigrateLock, migrate_lock
 from shelter.versioning.ledger.provenance import provenance_of
-from shelter.versioning.ledger.recording import LedgerRecorder
+from shelter.versioning.ledger.recording import LedgerRecorder, has_ledger
+from shelter.versioning.ledger.rows import ghosts, out_of_order
 from shelter.versioning.ledger.waiting import Patience
-from shelter.versioning.report.findings import Finding, Level, Report
+
+if TYPE_CHECKING:
+    from shelter.versioning.report.findings import Finding, Report
+
+# What the gate needs in order to explain is imported where there is something to explain: it takes
+# longer than all else that is done here when there is nothing to do.
 
 COMMAND = "migrate"
 
@@ -159,7 +164,7 @@ class _Making:
                 afresh=not self.options.gate,
             )
         except (NodeNotFoundError, CircularDependencyError, BadMigrationError) as error:
-            self._tell(graph_findings(self.options.database))
+            self._tell_of_the_graph()
             raise StoppedError(f"{error} Nothing was migrated.", returncode=1) from error
         self.executor = executor
         if self.options.gate:
@@ -169,16 +174,17 @@ class _Making:
         return executor
 
     def _look_at_history(self, executor: LedgerExecutor) -> None:
-        inconsistent = history_findings(executor.loader, self.options.database)
-        if inconsistent:
-            self._tell(inconsistent)
+        if out_of_order(executor.loader):
+            from shelter.versioning.gate import history_findings  # noqa: PLC0415
+
+            self._tell(history_findings(executor.loader, self.options.database))
             try:
                 executor.loader.check_consistent_history(self.connection)
             except InconsistentMigrationHistory as error:
                 raise InconsistentError(f"{error} Nothing was changed.", returncode=1) from error
         # Django's command says in short what is told here at length, and stops.
         if executor.loader.detect_conflicts():
-            self._tell(graph_findings(self.options.database))
+            self._tell_of_the_graph()
 
     def _look_over(self, executor: LedgerExecutor, plan: Plan) -> None:
         """Look over the plan of Django's command, which it makes before it changes anything."""
@@ -188,16 +194,36 @@ class _Making:
         if not self.options.gate:
             _leave_out_what_hangs_loose(executor)
         elif not self.options.fake:
-            found = plan_findings(executor.loader, plan, self.options.database)
-            self._tell(found)
-            grave = sum(finding.level is Level.ERROR for finding in found)
-            if grave:
-                raise StoppedError(
-                    f"Nothing was migrated: {grave} finding{'s' if grave > 1 else ''}. "
-                    "--no-gate migrates all the same.",
-                    returncode=1,
-                )
-        wanted = [migration for migration, backwards in plan if not backwards]
+            self._stop_at_errors(executor, plan)
+        self._keep([migration for migration, backwards in plan if not backwards])
+
+    def _stop_at_errors(self, executor: LedgerExecutor, plan: Plan) -> None:
+        clear = (
+            not any(backwards for _, backwards in plan)
+            and not ghosts(executor.loader)
+            and not (has_ledger(self.connection) and half_done(self.options.database))
+        )
+        if clear:
+            return
+        from shelter.versioning.gate import plan_findings  # noqa: PLC0415
+        from shelter.versioning.report.findings import Level  # noqa: PLC0415
+
+        found = plan_findings(executor.loader, plan, self.options.database)
+        self._tell(found)
+        grave = sum(finding.level is Level.ERROR for finding in found)
+        if grave:
+            raise StoppedError(
+                f"Nothing was migrated: {grave} finding{'s' if grave > 1 else ''}. "
+                "--no-gate migrates all the same.",
+                returncode=1,
+            )
+
+    def _keep(self, wanted: Sequence[Migration]) -> None:
+        """Keep the code of what is about to be applied."""
+        if not wanted:
+            return
+        from shelter.versioning.ledger.keeping import keep  # noqa: PLC0415
+
         problem = keep(self.connection, wanted, project.root())
         if problem is not None:
             self.says.line(f"The code is not kept in git: {problem}")
@@ -216,7 +242,14 @@ class _Making:
             "who applied them, and from which commit, is not known."
         )
 
+    def _tell_of_the_graph(self) -> None:
+        from shelter.versioning.gate import graph_findings  # noqa: PLC0415
+
+        self._tell(graph_findings(self.options.database))
+
     def _tell(self, findings: Sequence[Finding]) -> None:
+        from shelter.versioning.report.findings import Report  # noqa: PLC0415
+
         if findings:
             self.says.findings(Report(COMMAND, tuple(findings)))
 
@@ -225,6 +258,8 @@ class _Making:
         if self.executor is None or self.options.read_only:
             return
         if self.executor.recorder.unapplied:
+            from shelter.versioning.ledger.keeping import prune  # noqa: PLC0415
+
             applied = self.executor.recorder.applied_migrations()
             prune(self.connection, set(applied), project.root())
 

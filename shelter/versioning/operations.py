@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from django.db import NotSupportedError, models, transaction
+from django.db import NotSupportedError, OperationalError, connections, models, transaction
 from django.db.migrations.operations import AlterField
 from django.db.migrations.operations.base import Operation, OperationCategory
 from django.db.models.expressions import Combinable
+from tqdm import tqdm
+
+from shelter.versioning.ledger.waiting import Patience, Retry, is_lock_timeout
 
 if TYPE_CHECKING:
     from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -24,7 +28,8 @@ class BatchedUpdate(Operation):
     rows that still need them, and must not pick a row once it has them: a run that was stopped is
     then carried on by running the migration again. Rows are walked by primary key, so each is
     looked at once, and locked only while its batch of `batch_size` is written; `pause` seconds go
-    by between batches. Going backwards changes nothing.
+    by between batches. A batch that meets a locked row lets go of its own and is tried again.
+    Going backwards changes nothing.
 
     The migration must say `atomic = False`: in one transaction the rows would stay locked to the
     end. Raises NotSupportedError where it does not.
@@ -33,6 +38,8 @@ class BatchedUpdate(Operation):
     category = OperationCategory.PYTHON
     reduces_to_sql = False
     reversible = True
+    rerunnable = True
+    """`migrate` runs it again after a stop."""
 
     def __init__(
         self,
@@ -81,21 +88,48 @@ class BatchedUpdate(Operation):
                 "locked until the migration ends. Say `atomic = False` in the migration's class."
             )
         rows = model._base_manager.using(alias).order_by("pk")
-        after: Any = None
-        while True:
-            batch = (
-                rows.filter(self.where) if after is None else rows.filter(self.where, pk__gt=after)
-            )
-            keys = list(batch.values_list("pk", flat=True)[: self.batch_size])
-            if not keys:
-                return
-            with transaction.atomic(using=alias):
-                # `where` again: a row that somebody filled meanwhile is not written over.
-                rows.filter(self.where, pk__gte=keys[0], pk__lte=keys[-1]).order_by().update(
-                    **self.values
+        # Where an earlier run was stopped.
+        first = rows.filter(self.where).values_list("pk", flat=True).first()
+        if first is None:
+            return
+        rest = rows.filter(pk__gte=first)
+        with self._bar(rest) as bar:
+            while rest is not None:
+                # The key alone bounds a batch, by its index; a planner that does not know yet how
+                # many rows need filling might read the whole table for each batch instead.
+                last = list(
+                    rest.values_list("pk", flat=True)[self.batch_size - 1 : self.batch_size]
                 )
-            after = keys[-1]
-            time.sleep(self.pause)
+                batch = rest.filter(pk__lte=last[0]) if last else rest
+                self._write(batch.filter(self.where).order_by())
+                rest = rows.filter(pk__gt=last[0]) if last else None
+                bar.update(self.batch_size)
+                time.sleep(self.pause)
+
+    def _write(self, batch: models.QuerySet[Any]) -> None:
+        retry = Retry(Patience(), tqdm.write)
+        while True:
+            try:
+                with transaction.atomic(using=batch.db):
+                    batch.update(**self.values)
+            except OperationalError as error:
+                if not is_lock_timeout(error, connections[batch.db]) or not retry.wait_after(error):
+                    raise
+            else:
+                return
+
+    def _bar(self, rows: models.QuerySet[Any]) -> tqdm[NoReturn]:
+        """Return a progress bar, which shows on a terminal alone."""
+        shown = sys.stderr.isatty()
+        return tqdm(
+            desc=f"  {self.describe()}",
+            # Counting reads the whole table, which is for people to watch only.
+            total=rows.count() if shown else None,
+            unit=" rows",
+            unit_scale=True,
+            disable=not shown,
+            leave=False,
+        )
 
     def database_backwards(
         self,
@@ -122,6 +156,8 @@ class SetNotNull(AlterField):
     The migration must say `atomic = False`, or the first lock would be held to the end. Each step
     can be run again after a stop.
     """
+
+    rerunnable = True
 
     def database_forwards(
         self,

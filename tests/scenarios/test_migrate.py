@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -416,3 +417,73 @@ def test_readers_do_not_wait_behind_a_migration_that_waits(
     migrating.communicate()
     assert applied(any_database) == ["0001_initial", "0002_keeper_photo"]
     assert ledger(any_database)[-1] == ("0002_keeper_photo", "applied")
+
+
+def test_an_index_is_made_concurrently_while_another_migrate_waits(
+    zoo: Project, any_database: Database
+) -> None:
+    """Who waits for the lock must hold no snapshot: making the index would wait for it for ever."""
+    if any_database.vendor != "postgresql":
+        pytest.skip("PostgreSQL alone makes indexes concurrently")
+    write_python(zoo, "0002_work", "0001_initial", SLOW, atomic=True)
+    (zoo.migrations / "0003_index.py").write_text(
+        "from django.contrib.postgres.operations import AddIndexConcurrently\n"
+        "from django.db import migrations, models\n\n\n"
+        "class Migration(migrations.Migration):\n"
+        "    atomic = False\n"
+        '    dependencies = [("keepers", "0002_work")]\n'
+        '    operations = [AddIndexConcurrently("keeper", models.Index(fields=["name"], '
+        'name="by_name"))]\n'
+    )
+    (zoo.folder / "hold").touch()
+    first = start(zoo)
+    wait_for((zoo.folder / "working").exists)
+    second = start(zoo)
+    assert second.stderr is not None
+    assert "Another migrate is at work" in second.stderr.readline()
+    (zoo.folder / "hold").unlink()
+    assert (first.wait(timeout=30), second.wait(timeout=30)) == (0, 0)
+    first.communicate()
+    second.communicate()
+    assert applied(any_database) == ["0001_initial", "0002_work", "0003_index"]
+
+
+def test_each_database_of_a_project_has_its_own_ledger_and_lock(tmp_path: Path) -> None:
+    zoo = make_project(tmp_path / "zoo")
+    settings = zoo.folder / "zoo/settings.py"
+    settings.write_text(
+        f"{settings.read_text()}\n"
+        'DATABASES["other"] = {**DATABASES["default"], "NAME": "other.sqlite3"}\n'
+        'DATABASE_ROUTERS = ["zoo.settings.Router"]\n\n\n'
+        "class Router:\n"
+        "    def allow_migrate(self, db, app_label, **hints):\n"
+        '        return db == "default"\n'
+    )
+    zoo.add_field("photo")
+    (zoo.folder / "other.sqlite3.migrating").write_text("")
+    assert zoo.manage("migrate").returncode == 0
+    done = zoo.manage("migrate", "--database", "other", "keepers", "0001")
+    assert done.returncode == 0, done.stderr
+    names = {}
+    for name in ("zoo", "other"):
+        with closing(sqlite3.connect(zoo.folder / f"{name}.sqlite3")) as connection:
+            rows = connection.execute("SELECT name FROM versioning_ledger ORDER BY id")
+            tables = connection.execute("SELECT name FROM sqlite_master WHERE name LIKE 'keep%'")
+            names[name] = [name for (name,) in rows], [name for (name,) in tables]
+    assert names == {
+        "zoo": (["0001_initial", "0002_keeper_photo"], ["keepers_keeper"]),
+        # The router keeps the tables out; the rows say what was gone through.
+        "other": (["0001_initial"], []),
+    }
+    assert zoo.manage("dbstatus", "--database", "other", "--drift", "--check").returncode == 0
+    refs = zoo.git("for-each-ref", "--format=%(refname)", "refs/versioning").split()
+    assert len(refs) == 3
+    assert len({ref.split("/")[2] for ref in refs}) == 2
+
+
+def test_options_that_are_no_seconds_are_refused(tmp_path: Path) -> None:
+    zoo = make_project(tmp_path / "zoo")
+    for value in ("-1", "soon", "inf", "nan"):
+        done = zoo.manage("migrate", f"--lock-timeout={value}")
+        assert done.returncode == 2
+        assert f"'{value}' is no number of seconds." in done.stderr

@@ -205,9 +205,11 @@ class _ServerLock(MigrateLock):
         self.own = self.connection.copy()
         # A pool would hand the connection, and the lock with it, to somebody else.
         self.own.settings_dict["OPTIONS"].pop("pool", None)
+        # Not by `connect()`, which also gets ready for models, and asks the server a lot for it.
+        with self.own.wrap_database_errors:
+            self.own.connection = self.own.get_new_connection(self.own.get_connection_params())
         # No transaction is to be open while waiting.
-        self.own.settings_dict["AUTOCOMMIT"] = True
-        self.own.ensure_connection()
+        self.own.set_autocommit(True)
 
     def ask(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...]:
         """Return the first row of the answer; empty without one."""

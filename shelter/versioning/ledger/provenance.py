@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import getpass
-import inspect
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import django
 from django.db.migrations import Migration
 
 from shelter.versioning.history.fingerprint import blob_id, fingerprint
-from shelter.versioning.history.git import GitError, Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,9 @@ class Provenance:
 
 def provenance_of(folder: Path) -> Provenance:
     """Return the provenance of what runs from `folder`; it needs no git."""
+    # Seldom needed, and running programs takes long to import.
+    from shelter.versioning.history.git import GitError, Repository  # noqa: PLC0415
+
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -53,10 +55,16 @@ class Code:
 
 def code_of(migration: Migration) -> Code:
     """Return the file that `migration` was loaded from, as it is now."""
+    file = getattr(sys.modules.get(type(migration).__module__), "__file__", None)
+    if file is None:
+        return Code(None)
+    path = Path(file)
     try:
-        path = Path(inspect.getfile(type(migration)))
         content = path.read_bytes()
-    except (OSError, TypeError):
-        # Loaded from an archive, from compiled files alone, or made in a test.
+    except OSError:
+        # Loaded from an archive.
+        return Code(None)
+    if path.suffix != ".py":
+        # Compiled files alone were shipped.
         return Code(None)
     return Code(path, blob_id(content), fingerprint(content) or "")

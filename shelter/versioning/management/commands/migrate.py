@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandParser
 from django.core.management.commands.migrate import Command as DjangoCommand
@@ -16,8 +16,9 @@ from shelter.versioning.migrating import (
     default_patience,
     safely,
 )
-from shelter.versioning.report.findings import Report
-from shelter.versioning.report.formats import render
+
+if TYPE_CHECKING:
+    from shelter.versioning.report.findings import Report
 
 
 class Command(DjangoCommand):
@@ -88,7 +89,10 @@ class Command(DjangoCommand):
                 f"    {self._number} of {total}, {time.monotonic() - self._begun:.1f} s"
             )
 
-    def _tell(self, report: Report) -> None:
+    def _tell(self, report: "Report") -> None:
+        # Seldom needed.
+        from shelter.versioning.report.formats import render  # noqa: PLC0415
+
         self.stderr.write(
             render(report, "text", lambda role, text: getattr(self.style, role)(text)),
             lambda text: text,
