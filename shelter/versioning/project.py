@@ -119,19 +119,21 @@ def _keys(entries: Iterable[Sequence[str]]) -> tuple[Key, ...]:
 
 def applied_migrations(alias: str) -> set[Key] | None:
     """Return what the database `alias` has applied; None where it does not answer."""
-    connection = connections[alias]
-    if connection.vendor == "sqlite" and not _is_there(connection.settings_dict["NAME"]):
-        # Asking would make the file.
+    if not database_is_there(alias):
         return set()
     try:
-        return set(MigrationRecorder(connection).applied_migrations())
+        return set(MigrationRecorder(connections[alias]).applied_migrations())
     except DatabaseError:
         return None
 
 
-def _is_there(name: str | Path) -> bool:
-    """Return whether a SQLite database is there: in memory, by URI, or a file."""
-    return str(name).startswith("file:") or ":memory:" in str(name) or Path(name).exists()
+def database_is_there(alias: str) -> bool:
+    """Return False for a SQLite database whose file is not there: asking it would make the file."""
+    connection = connections[alias]
+    if connection.vendor != "sqlite":
+        return True
+    name = str(connection.settings_dict["NAME"])
+    return name.startswith("file:") or ":memory:" in name or Path(name).exists()
 
 
 def root() -> Path:

@@ -487,3 +487,15 @@ def test_options_that_are_no_seconds_are_refused(tmp_path: Path) -> None:
         done = zoo.manage("migrate", f"--lock-timeout={value}")
         assert done.returncode == 2
         assert f"'{value}' is no number of seconds." in done.stderr
+
+
+def test_a_lock_that_a_killed_git_left_is_taken_away(zoo: Project, any_database: Database) -> None:
+    assert zoo.manage("migrate").returncode == 0
+    ref = zoo.git("for-each-ref", "--format=%(refname)", "refs/versioning").strip()
+    zoo.add_field("photo")
+    left = zoo.folder / ".git" / ref.replace("0001_initial", "0002_keeper_photo.lock")
+    left.write_text("")
+    done = zoo.manage("migrate")
+    assert (done.returncode, done.stderr) == (0, "")
+    refs = zoo.git("for-each-ref", "--format=%(refname)", "refs/versioning").split()
+    assert len(refs) == 2

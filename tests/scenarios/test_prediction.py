@@ -108,6 +108,7 @@ def test_a_conflict_is_told_before_the_branches_meet(project: Project) -> None:
     assert finding["next"] == [
         "git merge other",
         "python manage.py makemigrations --merge keepers",
+        "python manage.py rebasemigrations keepers --onto other",
     ]
     # Predicting writes nothing, into the repository or beside it.
     assert objects(project.folder) == before
@@ -710,7 +711,7 @@ def test_in_a_rebase_ours_and_theirs_are_swapped(project: Project) -> None:
             'migrations.AlterField("keeper", "name", models.TextField(default="x"))',
             'migrations.AlterField("keeper", "name", models.TextField(default="y"))',
             "order-dependent",
-            "python manage.py makemigrations --merge keepers",
+            "python manage.py rebasemigrations keepers --onto other",
         ),
         (
             'migrations.RemoveField("keeper", "name")',
@@ -722,7 +723,7 @@ def test_in_a_rebase_ours_and_theirs_are_swapped(project: Project) -> None:
             "migrations.RunPython(fill)",
             'migrations.AlterField("keeper", "name", models.TextField(default="y"))',
             "unknown",
-            "python manage.py makemigrations --merge keepers",
+            "python manage.py rebasemigrations keepers --onto other --accept-unknown",
         ),
     ],
 )

@@ -83,7 +83,10 @@ def test_checkmigrations_names_leaves_fork_and_people(merged: Project) -> None:
         ],
         "verdict": "independent",
         "reason": "Both change keepers.keeper, but no part of it in different ways.",
-        "next": ["python manage.py makemigrations --merge keepers"],
+        "next": [
+            "python manage.py makemigrations --merge keepers",
+            "python manage.py rebasemigrations keepers",
+        ],
     }
 
 
@@ -114,6 +117,7 @@ WARNING versioning.W001 zoo/keepers/migrations
   different ways.
   Next:
     python manage.py makemigrations --merge keepers
+    python manage.py rebasemigrations keepers
 """
     )
     assert max(map(len, done.stdout.splitlines())) <= 80

@@ -195,7 +195,15 @@ class _Explainer:
             # No order of the two can be right: a person decides which operation stays.
             others = f"HEAD...{self.against} " if self.against else ""
             return (f"git log --patch {others}-- {folder}",)
-        return (*before, f"python manage.py makemigrations --merge {fork.app}")
+        onto = "" if self.against is None else f" --onto {self.against}"
+        rebase = f"python manage.py rebasemigrations {fork.app}{onto}"
+        if verdict is Verdict.ORDER_DEPENDENT:
+            # A merge migration would leave two databases different for good.
+            return (*before, rebase)
+        merge = f"python manage.py makemigrations --merge {fork.app}"
+        if verdict is Verdict.UNKNOWN:
+            return (*before, merge, f"{rebase} --accept-unknown")
+        return (*before, merge, rebase)
 
     def _branch(self, side: Side) -> Branch:
         return Branch(

@@ -351,8 +351,49 @@ class Repository:
             return
         paths = "\n".join(os.fspath(path.resolve()) for path in files.values())
         ids = self.run("hash-object", "-w", "--no-filters", "--stdin-paths", text=paths.encode())
-        commands = (f"update {ref} {blob}\n" for ref, blob in zip(files, ids.split(), strict=True))
-        self.run("update-ref", "--stdin", text="".join(commands).encode())
+        commands = "".join(
+            f"update {ref} {blob}\n" for ref, blob in zip(files, ids.split(), strict=True)
+        )
+        try:
+            self.run("update-ref", "--stdin", text=commands.encode())
+        except GitError as error:
+            left = re.search(r"Unable to create '(.+/refs/versioning/.+\.lock)'", str(error))
+            if left is None:
+                raise
+            # A git that was killed left its lock. One migrate at a time writes the refs of a
+            # database, so that nobody holds it.
+            Path(left[1]).unlink(missing_ok=True)
+            self.run("update-ref", "--stdin", text=commands.encode())
+
+    def move_refs(self, moves: Mapping[str, str]) -> None:
+        """Give refs other names, all or none. Raises GitError."""
+        at = self.refs("refs")
+        new = "".join(f"update {moves[ref]} {at[ref]}\n" for ref in moves if ref in at)
+        # A name that is taken again is no longer free to be deleted.
+        old = "".join(f"delete {ref}\n" for ref in moves if ref in at and ref not in moves.values())
+        if new:
+            self.run("update-ref", "--stdin", text=(new + old).encode())
+
+    def default_branch(self) -> str | None:
+        """Return the branch that work goes back to: the remote's, or the local main or master.
+
+        None where there is none other than the one that is checked out.
+        """
+        done = self._call(["rev-parse", "--abbrev-ref", "--quiet", "--verify", "origin/HEAD"])
+        if done.returncode == 0:
+            return done.stdout.decode().strip()
+        current = self.head().branch
+        local = {branch.name for branch in self.branches()}
+        return next((n for n in ("main", "master") if n in local and n != current), None)
+
+    def git_path(self, name: str) -> Path:
+        """Return where a file of that name lies in git's own folder of this work tree."""
+        return self.folder / self.run("rev-parse", "--git-path", name).rstrip("\n")
+
+    def stage(self, paths: Iterable[Path]) -> None:
+        """Add files, and what became of those that are gone, to the index."""
+        listed = [os.fspath(path) for path in paths]
+        self.run("add", "--all", "--", *listed)
 
     def drop_refs(self, refs: Iterable[str]) -> None:
         """Delete refs, all or none. Raises GitError where the repository cannot be written to."""

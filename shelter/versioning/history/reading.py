@@ -36,6 +36,30 @@ class Read:
     unreadable: tuple[Unreadable, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A migration that another one names: in which list, and the literal that holds its name."""
+
+    target: str
+    key: Key
+    literal: ast.expr
+
+
+def read_entries(source: bytes) -> tuple[Entry, ...] | None:
+    """Return what the lists of a migration name, with the places; None for no readable migration.
+
+    Positions are those of `ast`: lines from 1, columns in bytes of UTF-8.
+    """
+    try:
+        reader = _Reader(_parse(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    if reader.definition is None:
+        return None
+    reader.read_class(reader.definition)
+    return tuple(reader.entries)
+
+
 def read_migration(source: bytes, app: str, name: str, path: str) -> Read:
     """Return the migration that `source` states, and the places that cannot be told.
 
@@ -103,6 +127,7 @@ class _Reader:
     swappable: list[str] = field(default_factory=list)
     initial: bool | None = None
     problems: list[tuple[int, str]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         rebound: set[str] = set()
@@ -185,6 +210,7 @@ class _Reader:
             app, name = (self._text(part) for part in item.elts)
             if app is not None and name is not None:
                 self.keys[target].append((app, name))
+                self.entries.append(Entry(target, (app, name), self._literal(item.elts[1])))
                 return
         if isinstance(item, ast.Call) and _last_name(item.func) == "swappable_dependency":
             setting = self._swappable_argument(item)
@@ -203,9 +229,11 @@ class _Reader:
             self.keys["dependencies"].append((text.split(".", 1)[0], FIRST))
         return text if text and "." in text else None
 
+    def _literal(self, node: ast.expr) -> ast.expr:
+        return self.constants.get(node.id, node) if isinstance(node, ast.Name) else node
+
     def _text(self, node: ast.expr) -> str | None:
-        if isinstance(node, ast.Name):
-            node = self.constants.get(node.id, node)
+        node = self._literal(node)
         return (
             node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
         )

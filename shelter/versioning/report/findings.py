@@ -22,6 +22,7 @@ RULES = {
     "versioning.I001": "An app has a number twice, without a conflict.",
     "versioning.I002": "A merge or a rebase is in progress.",
     "versioning.I003": "A migration that was stopped is carried on where it ended.",
+    "versioning.I005": "Migrations were rebased.",
     "versioning.I004": "A database has more than its migrations' state.",
 }
 """The findings by id, in short."""

@@ -17,7 +17,10 @@ from shelter.versioning.report.findings import (
 from shelter.versioning.report.formats import Paint
 
 WIDTH = 80
-_ALL_WELL = {"dbstatus": "The database is as this checkout expects."}
+_ALL_WELL = {
+    "dbstatus": "The database is as this checkout expects.",
+    "rebasemigrations": "Nothing to rebase.",
+}
 _ROLES = {Level.INFO: "NOTICE", Level.WARNING: "WARNING", Level.ERROR: "ERROR"}
 
 

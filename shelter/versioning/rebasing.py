@@ -1,0 +1,289 @@
+"""My migrations after theirs, in the files of this checkout and in its databases."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import DatabaseError, connections
+
+from shelter.versioning import project
+from shelter.versioning.conflicts.judging import judge
+from shelter.versioning.history.git import Repository
+from shelter.versioning.history.graph import Graph, build_graph
+from shelter.versioning.history.migration import Key
+from shelter.versioning.history.packages import History, read_packages, with_imported
+from shelter.versioning.ledger.executor import LedgerExecutor
+from shelter.versioning.ledger.keeping import PREFIX, database_id, keep
+from shelter.versioning.ledger.lock import migrate_lock
+from shelter.versioning.ledger.provenance import provenance_of
+from shelter.versioning.ledger.recording import LedgerRecorder, applied_rows
+from shelter.versioning.migrating import default_lock_timeout, default_patience
+from shelter.versioning.repair.carrying_out import Steps, carry_out, finish, steps_of
+from shelter.versioning.repair.rebase import CannotRebaseError, RebasePlan, plan_rebase
+from shelter.versioning.report.findings import Finding, Level, Report, Verdict
+
+COMMAND = "rebasemigrations"
+JOURNAL = "versioning-rebase.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Rebasing:
+    """A rebase that can be carried out: the plan, what it goes onto, and the databases it moves.
+
+    `applied` is what each database has applied that answers; `first` are, by database, theirs that
+    are applied before rows are moved; `silent` are the databases that did not answer.
+    """
+
+    plan: RebasePlan
+    onto: str
+    applied: Mapping[str, frozenset[Key]]
+    first: Mapping[str, tuple[Key, ...]]
+    silent: tuple[str, ...]
+
+    def report(self) -> Report:
+        """Return what the rebase does, a finding an app."""
+        return Report(
+            COMMAND, tuple(self._finding(number) for number in range(len(self.plan.apps)))
+        )
+
+    def _finding(self, number: int) -> Finding:
+        rebase = self.plan.apps[number]
+        moves = [
+            f"{old} becomes {new}" if old != new else f"{old} keeps its name"
+            for old, new in rebase.names
+        ]
+        moves += [f"the merge {name} is no longer needed" for name in rebase.dropped]
+        mine = {(rebase.app, name) for name, _ in rebase.names}
+        moved = [alias for alias, keys in self.applied.items() if mine & keys]
+        before = []
+        for alias, keys in self.first.items():
+            names = [name for app, name in keys if app == rebase.app]
+            if names:
+                before.append(f"{', '.join(names)} is applied first in the database {alias!r}.")
+        return Finding(
+            "versioning.I005",
+            Level.INFO,
+            rebase.app,
+            "",
+            f"{rebase.app}: yours go after {rebase.onto} of {self.onto}: {'; '.join(moves)}.",
+            reason=" ".join(
+                before
+                + [f"The rows of the database {alias!r} move along." for alias in moved]
+                + [f"The database {alias!r} does not answer and is left." for alias in self.silent]
+            ),
+            next=("python manage.py migrate",),
+        )
+
+
+def plan_rebasing(
+    apps: Collection[str] | None, onto: str | None, *, accept_unknown: bool = False
+) -> Rebasing | None:
+    """Return the rebase of `apps` onto a ref; None where there is nothing to do.
+
+    Without `apps`, of those with conflicting leaves.
+
+    Without `onto`: in a merge or rebase in progress the other side, by git's own state; else the
+    branch that work goes back to. Mine is what that ref does not have. Raises CannotRebaseError
+    with the reason where it cannot be done, GitError, and OSError.
+    """
+    root = project.root()
+    repository = Repository(root)
+    onto, commit = _onto(repository, onto)
+    history = read_packages(project.packages(), root)
+    history = with_imported(history, project.imported(history.unreadable))
+    if history.unreadable:
+        place = history.unreadable[0]
+        raise CannotRebaseError(f"{place.path}:{place.line} cannot be read: {place.reason}")
+    graph = build_graph(history.migrations, swappable=project.swappable_apps())
+    chosen = set(graph.conflicts()) if apps is None else set(apps)
+    mine, leaves = _sides(repository, history, chosen, onto, commit)
+    if not mine:
+        return None
+    plan = plan_rebase(history, mine, leaves)
+    if not plan.edits:
+        return None
+    applied, silent = _applied()
+    _judge(graph, history, mine, applied, accept_unknown=accept_unknown)
+    first = {
+        alias: _missing(graph, [(app, leaves[app]) for app in mine], keys)
+        for alias, keys in applied.items()
+        if any((app, name) in keys for app, names in mine.items() for name in names)
+    }
+    return Rebasing(plan, onto, applied, first, silent)
+
+
+def _onto(repository: Repository, onto: str | None) -> tuple[str, str]:
+    if onto is None:
+        waiting = repository.in_progress()
+        if waiting is not None:
+            return waiting.theirs if waiting.mine_is_ours else waiting.ours
+        onto = repository.default_branch()
+    if onto is None:
+        raise CannotRebaseError(
+            "Which side is yours cannot be told: there is no merge or rebase in progress, no "
+            "origin/HEAD, and no other branch main or master. Say what yours go after: "
+            "python manage.py rebasemigrations --onto REF"
+        )
+    return onto, repository.commit_of(onto)
+
+
+def _sides(
+    repository: Repository, history: History, apps: Collection[str], onto: str, commit: str
+) -> tuple[dict[str, set[str]], dict[str, str]]:
+    """Return, by app, the names of mine and the leaf of theirs."""
+    top = repository.top() or Path()
+    there = repository.files(commit)
+    mine: dict[str, set[str]] = {}
+    for (app, name), source in history.sources.items():
+        path = (project.root() / source.path).resolve()
+        is_here = app in apps and path.is_relative_to(top)
+        if is_here and path.relative_to(top).as_posix() not in there:
+            mine.setdefault(app, set()).add(name)
+    leaves = {}
+    for app in sorted(apps):
+        if app not in mine:
+            raise CannotRebaseError(
+                f"Every migration of {app} is in {onto} too, so that none is yours. Say what yours "
+                "go after: python manage.py rebasemigrations --onto REF"
+            )
+        theirs = {m.name for m in history.migrations if m.app == app} - mine[app]
+        leaves[app] = _only_leaf(history, app, theirs, f"{onto} has")
+        _only_leaf(history, app, mine[app], "Your side has")
+    return mine, leaves
+
+
+def _only_leaf(history: History, app: str, names: Collection[str], who: str) -> str:
+    parents = {
+        parent
+        for migration in history.migrations
+        if migration.app == app and migration.name in names
+        for label, parent in (*migration.dependencies, *migration.replaces)
+        if label == app
+    }
+    leaves = sorted(set(names) - parents)
+    if len(leaves) != 1:
+        told = ", ".join(leaves) or "none"
+        raise CannotRebaseError(
+            f"{who} not one leaf in {app} but {len(leaves)} ({told}). Put those right first: "
+            f"python manage.py checkmigrations {app}"
+        )
+    return leaves[0]
+
+
+def _applied() -> tuple[dict[str, frozenset[Key]], tuple[str, ...]]:
+    applied, silent = {}, []
+    for alias in connections:
+        if not project.database_is_there(alias):
+            continue
+        try:
+            applied[alias] = frozenset(applied_rows(alias))
+        except DatabaseError:
+            silent.append(alias)
+    return applied, tuple(silent)
+
+
+def _missing(graph: Graph, targets: Sequence[Key], applied: Collection[Key]) -> tuple[Key, ...]:
+    plan = dict.fromkeys(key for target in targets for key in graph.forwards_plan(target))
+    return tuple(key for key in plan if key not in applied)
+
+
+def _judge(
+    graph: Graph,
+    history: History,
+    mine: Mapping[str, Collection[str]],
+    applied: Mapping[str, Collection[Key]],
+    *,
+    accept_unknown: bool,
+) -> None:
+    """Raise CannotRebaseError where the sides of a fork must not change places."""
+    for app in sorted(set(mine) & set(graph.conflicts())):
+        judgement = judge(graph.fork(app), history)
+        told = f"The sides of {app} are {judgement.verdict}: {judgement.reason}"
+        if judgement.verdict is Verdict.CONTRADICTORY:
+            raise CannotRebaseError(
+                f"{told} A person must decide which operation stays, and change a side by hand: "
+                f"python manage.py checkmigrations {app}"
+            )
+        if judgement.verdict is Verdict.UNKNOWN and not accept_unknown:
+            raise CannotRebaseError(
+                f"{told} Look at it; if the two do not touch the same rows and tables: "
+                "python manage.py rebasemigrations --accept-unknown"
+            )
+        if judgement.verdict is Verdict.ORDER_DEPENDENT:
+            for alias, keys in applied.items():
+                held = sorted(name for name in mine[app] if (app, name) in keys)
+                if held:
+                    raise CannotRebaseError(
+                        f"{told} In the database {alias!r} yours ran first ({', '.join(held)}), so "
+                        "that it would differ from all others for good. Take yours back there "
+                        "(that may lose data), and type the command again."
+                    )
+
+
+def carry_out_rebasing(
+    rebasing: Rebasing, say: Callable[[str], object], *, stage: bool = False
+) -> Steps:
+    """Carry a rebase out, all of it or nothing, and return what it did.
+
+    Theirs are applied first where mine are; they stay applied if a later step fails, as after
+    `migrate`. Raises LockError, and what a migration or a database raises.
+    """
+    repository = Repository(project.root())
+    with ExitStack() as stack:
+        for alias in rebasing.first:
+            lock = migrate_lock(connections[alias], default_lock_timeout(), say)
+            stack.enter_context(lock)
+        for alias, keys in rebasing.first.items():
+            if keys:
+                _apply(alias, keys, say)
+        applied = {alias: frozenset(applied_rows(alias)) for alias in rebasing.applied}
+        steps = steps_of(rebasing.plan, project.root(), applied)
+        carry_out(steps, repository.git_path(JOURNAL))
+    _follow(repository, steps, stage=stage)
+    return steps
+
+
+def _apply(alias: str, keys: Sequence[Key], say: Callable[[str], object]) -> None:
+    """Apply theirs. The command's guard against several leaves is not in the executor."""
+    connection = connections[alias]
+    executor = LedgerExecutor(
+        connection,
+        recorder=LedgerRecorder(connection, functools.cache(lambda: provenance_of(project.root()))),
+        patience=default_patience(),
+        say=say,
+        look_over=lambda *_: None,
+        still_ours=lambda: None,
+    )
+    migrations = [executor.loader.graph.nodes[key] for key in keys]
+    problem = keep(connection, migrations, project.root())
+    if problem is not None:
+        say(f"The code is not kept in git: {problem}")
+    executor.migrate(list(keys))
+
+
+def finish_interrupted(*, stage: bool = False) -> Steps | None:
+    """Finish a rebase that was killed; None where none was. Raises GitError."""
+    repository = Repository(project.root())
+    steps = finish(repository.git_path(JOURNAL))
+    if steps is not None:
+        _follow(repository, steps, stage=stage)
+    return steps
+
+
+def _follow(repository: Repository, steps: Steps, *, stage: bool) -> None:
+    """Let what git keeps follow the names, and stage the files if asked to."""
+    for alias, before in steps.before.items():
+        database = database_id(connections[alias])
+        if database is None or not before:
+            continue
+        moves = {
+            f"{PREFIX}/{database}/{app}/{old}": f"{PREFIX}/{database}/{app}/{new}"
+            for (app, old), (_, new) in steps.renames
+        }
+        repository.move_refs(moves)
+    if stage:
+        repository.stage(steps.paths)

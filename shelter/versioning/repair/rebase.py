@@ -1,0 +1,188 @@
+"""My side after theirs: which migrations get which names, and what their files say then."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import PurePosixPath
+
+from shelter.versioning.history.migration import Key, Migration
+from shelter.versioning.history.packages import History
+from shelter.versioning.history.reading import Entry, read_operations
+from shelter.versioning.repair.rewriting import CannotRewriteError, rewrite
+
+_NUMBER = re.compile(r"\d+")
+
+
+class CannotRebaseError(Exception):
+    """The sides cannot be put one after the other; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """A file before and after: `new_path` is None for one that goes."""
+
+    path: str
+    new_path: str | None
+    before: bytes
+    after: bytes
+
+    def diff(self) -> str:
+        """Return the change as a unified diff, as git shows renames and deletions."""
+        new = "/dev/null" if self.new_path is None else f"b/{self.new_path}"
+        lines = difflib.unified_diff(
+            self.before.decode(errors="replace").splitlines(keepends=True),
+            self.after.decode(errors="replace").splitlines(keepends=True),
+            f"a/{self.path}",
+            new,
+        )
+        head = (
+            f"rename from {self.path}\nrename to {self.new_path}\n"
+            if self.new_path not in (None, self.path)
+            else ""
+        )
+        return head + "".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class AppRebase:
+    """One app: what mine goes after, mine in their new order, and the merges that go."""
+
+    app: str
+    onto: str
+    names: tuple[tuple[str, str], ...]
+    dropped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RebasePlan:
+    """What a rebase does to files and to rows; nothing is done yet."""
+
+    apps: tuple[AppRebase, ...]
+    edits: tuple[FileEdit, ...]
+
+    @property
+    def renames(self) -> tuple[tuple[Key, Key], ...]:
+        """The migrations that get another name, in the order of application."""
+        return tuple(
+            ((rebase.app, old), (rebase.app, new))
+            for rebase in self.apps
+            for old, new in rebase.names
+            if old != new
+        )
+
+    @property
+    def dropped(self) -> tuple[Key, ...]:
+        """The merge migrations that are no longer needed."""
+        return tuple((rebase.app, name) for rebase in self.apps for name in rebase.dropped)
+
+
+def plan_rebase(
+    history: History, mine: Mapping[str, Collection[str]], onto: Mapping[str, str]
+) -> RebasePlan:
+    """Return the plan that puts `mine` (names by app) after the leaf `onto` of each app.
+
+    Raises CannotRebaseError where a reference to a migration that is renamed cannot be changed.
+    """
+    migrations = {migration.key: migration for migration in history.migrations}
+    apps = tuple(_order(app, set(mine[app]), onto[app], migrations) for app in sorted(mine))
+    return RebasePlan(apps, tuple(_edits(history, migrations, apps)))
+
+
+def _order(app: str, mine: set[str], onto: str, migrations: Mapping[Key, Migration]) -> AppRebase:
+    parents = {
+        name: {
+            parent
+            for label, parent in migrations[app, name].dependencies
+            if label == app and parent in mine
+        }
+        for name in sorted(mine)
+    }
+    order = list(TopologicalSorter(parents).static_order())
+    others = [name for label, name in migrations if label == app and name not in mine]
+    last = max((number for name in others if (number := _number(name)) is not None), default=0)
+    names, dropped = [], []
+    for name in order:
+        if _is_merge(migrations[app, name]):
+            dropped.append(name)
+            continue
+        number = _number(name)
+        if number is not None:
+            last = number if number > last else last + 1
+            names.append((name, _NUMBER.sub(f"{last:04}", name, count=1)))
+        else:
+            names.append((name, name))
+    return AppRebase(app, onto, tuple(names), tuple(dropped))
+
+
+def _number(name: str) -> int | None:
+    """Return a name's number by the rule of Django 5.2's `MigrationAutodetector.parse_number()`."""
+    squashed = re.match(r".*_squashed_(\d+)", name)
+    found = squashed or re.match(r"(\d+)", name)
+    return int(found[1]) if found else None
+
+
+def _is_merge(migration: Migration) -> bool:
+    return sum(label == migration.app for label, _ in migration.dependencies) > 1
+
+
+def _edits(
+    history: History, migrations: Mapping[Key, Migration], apps: tuple[AppRebase, ...]
+) -> Iterator[FileEdit]:
+    new_names = {(r.app, old): new for r in apps for old, new in r.names}
+    dropped = {(r.app, name) for r in apps for name in r.dropped}
+    # What stands for a merge that goes: the one before it in the new order.
+    for key in sorted(dropped):
+        operations = read_operations(history.sources[key].content)
+        if operations is None or operations:
+            raise CannotRebaseError(
+                f"{'.'.join(key)} joins two sides and has operations of its own, so that it cannot "
+                "go. Move its operations into a migration after it."
+            )
+    ontos = {r.app: r.onto for r in apps}
+    before = dict(_predecessors(apps, migrations))
+    for key, source in history.sources.items():
+
+        def rename(entry: Entry, key: Key = key) -> str | None:
+            app, name = entry.key
+            if entry.key in dropped:
+                return before[entry.key]
+            if entry.key in new_names:
+                return new_names[entry.key]
+            is_mine = key in new_names
+            if is_mine and entry.target == "dependencies" and app == key[0]:
+                return ontos[app]
+            return name if entry.key in migrations else None
+
+        if key in dropped:
+            yield FileEdit(source.path, None, source.content, b"")
+            continue
+        named = any(name.encode() in source.content for _, name in (*new_names, *dropped))
+        if key not in new_names and not named:
+            continue
+        try:
+            after = rewrite(source.content, rename)
+        except CannotRewriteError as error:
+            raise CannotRebaseError(f"{source.path} cannot be changed: {error}.") from error
+        new = new_names.get(key, key[1])
+        path = PurePosixPath(source.path).with_name(f"{new}.py").as_posix()
+        if after != source.content or path != source.path:
+            yield FileEdit(source.path, path, source.content, after)
+
+
+def _predecessors(
+    apps: tuple[AppRebase, ...], migrations: Mapping[Key, Migration]
+) -> Iterator[tuple[Key, str]]:
+    """Yield, for each merge that goes, the new name of the last of mine that it rests on."""
+    for rebase in apps:
+        new = dict(rebase.names)
+        order = [name for name, _ in rebase.names]
+        for name in rebase.dropped:
+            below = {
+                p for label, p in migrations[rebase.app, name].dependencies if label == rebase.app
+            }
+            mine = [candidate for candidate in order if candidate in below]
+            yield (rebase.app, name), new[mine[-1]] if mine else rebase.onto

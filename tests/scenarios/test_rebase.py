@@ -1,0 +1,260 @@
+"""rebasemigrations: real repositories, real commands, real databases."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.databases import Database
+from tests.versioning.projects import Project, make_project
+
+pytestmark = pytest.mark.scenario
+
+FIELD = 'migrations.AddField("keeper", "{}", models.TextField(null=True))'
+
+
+def names(zoo: Project) -> list[str]:
+    return sorted(path.stem for path in zoo.migrations.glob("0*.py"))
+
+
+def files(zoo: Project) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in zoo.migrations.glob("*.py")}
+
+
+def rows(database: Database, table: str = "django_migrations") -> list[str]:
+    found = database.rows(f"SELECT name FROM {table} WHERE app = 'keepers' ORDER BY id")
+    return [name for (name,) in found]
+
+
+def add(zoo: Project, name: str, parent: str, field: str | None = None) -> None:
+    zoo.write(name, parent, FIELD.format(field or name[5:]))
+
+
+def two_branches(zoo: Project) -> None:
+    """Ana's branch of two migrations, and Ben's of one, which is merged into main.
+
+    0001 - 0002_a - 0003_b   (mine, on the branch ana)
+        \\- 0002_weight       (theirs, on main)
+    """
+    zoo.git("switch", "-q", "-c", "ana")
+    add(zoo, "0002_a", "0001_initial")
+    add(zoo, "0003_b", "0002_a")
+    zoo.commit()
+    zoo.git("switch", "-q", "main")
+    add(zoo, "0002_weight", "0001_initial")
+    zoo.commit("Ben")
+    zoo.git("switch", "-q", "ana")
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> Project:
+    return make_project(tmp_path / "zoo")
+
+
+def test_a_chain_goes_after_theirs_with_the_rows_of_the_database(
+    tmp_path: Path, any_database: Database
+) -> None:
+    zoo = make_project(tmp_path / "zoo", any_database.settings)
+    two_branches(zoo)
+    assert zoo.manage("migrate").returncode == 0
+    any_database.rows("INSERT INTO keepers_keeper (name, a, b) VALUES ('Ana', 'x', 'y')")
+    zoo.git("merge", "-q", "main", "-m", "Merge")
+    before = files(zoo)
+    dry = zoo.manage("rebasemigrations", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    said = " ".join(dry.stdout.split())
+    assert "keepers: yours go after 0002_weight of main: 0002_a becomes 0003_a; " in said
+    assert "0003_b becomes 0004_b" in said
+    assert "0002_weight is applied first in the database 'default'." in said
+    assert "rename from zoo/keepers/migrations/0002_a.py" in said
+    assert '+ dependencies = [("keepers", "0002_weight")]' in said
+    assert files(zoo) == before
+    assert rows(any_database) == ["0001_initial", "0002_a", "0003_b"]
+    done = zoo.manage("rebasemigrations")
+    assert done.returncode == 0, done.stderr
+    assert names(zoo) == ["0001_initial", "0002_weight", "0003_a", "0004_b"]
+    # Nothing else of a file changed.
+    assert (zoo.migrations / "0003_a.py").read_bytes() == before["0002_a.py"].replace(
+        b"0001_initial", b"0002_weight"
+    )
+    assert (zoo.migrations / "0004_b.py").read_bytes() == before["0003_b.py"].replace(
+        b"0002_a", b"0003_a"
+    )
+    assert sorted(rows(any_database)) == ["0001_initial", "0002_weight", "0003_a", "0004_b"]
+    assert sorted(rows(any_database, "versioning_ledger")) == sorted(rows(any_database))
+    assert any_database.rows("SELECT name, a, b, weight FROM keepers_keeper") == [
+        ("Ana", "x", "y", None)
+    ]
+    assert zoo.manage("checkmigrations").returncode == 0
+    check = zoo.manage("migrate", "--check")
+    assert check.returncode == 0, check.stderr
+    assert zoo.manage("dbstatus", "--drift", "--check").returncode == 0
+    refs = zoo.git("for-each-ref", "--format=%(refname)", "refs/versioning").split()
+    assert sorted(ref.split("/")[-1] for ref in refs) == sorted(rows(any_database))
+    # Nothing is staged or committed, and what is taken back is taken back by the new names.
+    assert zoo.git("diff", "--cached", "--name-only") == ""
+    assert zoo.manage("migrate", "keepers", "0002").returncode == 0
+    assert zoo.manage("rebasemigrations").stdout == "Nothing to rebase.\n"
+
+
+def test_references_of_other_apps_and_of_squashes_follow(zoo: Project) -> None:
+    other = zoo.folder / "zoo/houses"
+    (other / "migrations").mkdir(parents=True)
+    for folder in (other, other / "migrations"):
+        (folder / "__init__.py").touch()
+    settings = zoo.folder / "zoo/settings.py"
+    settings.write_text(
+        settings.read_text().replace('"zoo.keepers"', '"zoo.keepers", "zoo.houses"')
+    )
+    zoo.commit()
+    two_branches(zoo)
+    text = (
+        "# -*- coding: latin-1 -*-\r\n# \xe4\xf6\r\nfrom django.db import migrations\r\n\r\n\r\n"
+        "class Migration(migrations.Migration):\r\n"
+        "    dependencies = [ ('keepers',   '0003_b'), ]  # 0003_b stays here: \xe4\r\n"
+        "    run_before = [('keepers', '0004_c')]\r\n    operations = []\r\n"
+    )
+    (other / "migrations/0001_initial.py").write_bytes(text.encode("latin-1"))
+    add(zoo, "0004_c", "0003_b")
+    zoo.commit()
+    zoo.git("merge", "-q", "main", "-m", "Merge")
+    assert zoo.manage("rebasemigrations", "keepers", "--stage").returncode == 0
+    expected = text.replace("'0003_b'", "'0004_b'").replace("0004_c", "0005_c")
+    assert (other / "migrations/0001_initial.py").read_bytes() == expected.encode("latin-1")
+    assert zoo.manage("checkmigrations").returncode == 0
+    assert "R" in zoo.git("status", "--porcelain")
+
+
+def test_a_merge_migration_that_is_no_longer_needed_goes(zoo: Project) -> None:
+    two_branches(zoo)
+    zoo.git("merge", "-q", "main", "-m", "Merge")
+    merged = zoo.manage("makemigrations", "--merge", "--noinput")
+    assert merged.returncode == 0, merged.stderr
+    (merge,) = (name for name in names(zoo) if "merge" in name)
+    add(zoo, "0005_c", merge)
+    assert zoo.manage("migrate").returncode == 0
+    assert zoo.manage("rebasemigrations", "keepers").returncode == 0
+    assert names(zoo) == ["0001_initial", "0002_weight", "0003_a", "0004_b", "0005_c"]
+    assert zoo.manage("checkmigrations").returncode == 0
+    assert zoo.manage("migrate", "--check").returncode == 0
+    assert zoo.manage("dbstatus", "--drift", "--check").returncode == 0
+
+
+def test_during_a_rebase_of_git_mine_is_what_git_calls_theirs(zoo: Project) -> None:
+    (zoo.folder / "notes").write_text("one\n")
+    zoo.commit()
+    zoo.git("switch", "-q", "-c", "ana")
+    add(zoo, "0002_a", "0001_initial")
+    (zoo.folder / "notes").write_text("two\n")
+    zoo.commit()
+    zoo.git("switch", "-q", "main")
+    add(zoo, "0002_weight", "0001_initial")
+    (zoo.folder / "notes").write_text("three\n")
+    zoo.commit("Ben")
+    zoo.git("switch", "-q", "ana")
+    assert zoo.run("git", "rebase", "main").returncode == 1
+    done = zoo.manage("rebasemigrations")
+    assert done.returncode == 0, done.stderr
+    assert names(zoo) == ["0001_initial", "0002_weight", "0003_a"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "applied", "words"),
+    [
+        (FIELD.format("photo"), FIELD.format("photo"), False, "The sides of keepers are contrad"),
+        (
+            'migrations.AlterField("keeper", "name", models.CharField(max_length=5))',
+            'migrations.AlterField("keeper", "name", models.CharField(max_length=9))',
+            True,
+            "In the database 'default' yours ran first (0002_mine)",
+        ),
+        ("migrations.RunPython(print)", FIELD.format("photo"), False, "--accept-unknown"),
+    ],
+)
+def test_what_must_not_change_places_is_refused(
+    zoo: Project, mine: str, theirs: str, applied: bool, words: str
+) -> None:
+    zoo.git("switch", "-q", "-c", "ana")
+    zoo.write("0002_mine", "0001_initial", mine)
+    zoo.commit()
+    zoo.git("switch", "-q", "main")
+    zoo.write("0002_theirs", "0001_initial", theirs)
+    zoo.commit("Ben")
+    zoo.git("switch", "-q", "ana")
+    if applied:
+        assert zoo.manage("migrate").returncode == 0
+    zoo.git("merge", "-q", "main", "-m", "Merge")
+    before = files(zoo)
+    done = zoo.manage("rebasemigrations", "--noinput")
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert done.stderr.endswith(" Nothing was changed.\n")
+    assert files(zoo) == before
+    if "--accept-unknown" in words:
+        assert zoo.manage("rebasemigrations", "--accept-unknown").returncode == 0
+        assert names(zoo) == ["0001_initial", "0002_theirs", "0003_mine"]
+
+
+def test_which_side_is_mine_is_never_guessed(zoo: Project) -> None:
+    zoo.git("branch", "-m", "work")
+    add(zoo, "0002_a", "0001_initial")
+    add(zoo, "0002_b", "0001_initial")
+    told = zoo.manage("rebasemigrations")
+    assert told.returncode == 1
+    assert "python manage.py rebasemigrations --onto REF" in told.stderr
+    told = zoo.manage("rebasemigrations", "--onto", "work")
+    assert "Your side has not one leaf in keepers but 2 (0002_a, 0002_b)" in told.stderr
+    told = zoo.manage("rebasemigrations", "--onto", "nowhere")
+    assert told.returncode == 2
+    assert "There is no commit 'nowhere' here." in told.stderr
+    zoo.commit()
+    told = zoo.manage("rebasemigrations", "--onto", "work")
+    assert told.returncode == 1
+    assert "Every migration of keepers is in work too" in told.stderr
+    assert zoo.manage("rebasemigrations", "nosuchapp").returncode == 2
+
+
+def test_what_fails_half_way_is_put_back(zoo: Project) -> None:
+    two_branches(zoo)
+    assert zoo.manage("migrate").returncode == 0
+    zoo.git("merge", "-q", "main", "-m", "Merge")
+    before = files(zoo)
+    # The last row cannot be renamed.
+    script = (
+        "import django; django.setup()\n"
+        "from django.core.management import call_command\n"
+        "import shelter.versioning.repair.carrying_out as c\n"
+        "def fail(*a): raise OSError('the disk is full')\n"
+        "c.rename_rows = fail\n"
+        "call_command('rebasemigrations')\n"
+    )
+    done = zoo.run(sys.executable, "-c", script)
+    assert "the disk is full" in done.stderr
+    assert files(zoo) == before
+    assert zoo.git("status", "--porcelain") == ""
+    assert not (zoo.folder / ".git/versioning-rebase.json").exists()
+
+
+def test_what_is_killed_half_way_is_finished_by_the_next_call(zoo: Project) -> None:
+    two_branches(zoo)
+    assert zoo.manage("migrate").returncode == 0
+    zoo.git("merge", "-q", "main", "-m", "Merge")
+    script = (
+        "import os, django; django.setup()\n"
+        "from django.core.management import call_command\n"
+        "import shelter.versioning.repair.carrying_out as c\n"
+        "c.rename_rows = lambda *a: os.kill(os.getpid(), 9)\n"
+        "call_command('rebasemigrations')\n"
+    )
+    killed = zoo.run(sys.executable, "-c", script)
+    assert killed.returncode == -9
+    done = zoo.manage("rebasemigrations", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert "A rebase that was interrupted has been finished." in done.stderr
+    assert json.loads(done.stdout)["findings"] == []
+    assert names(zoo) == ["0001_initial", "0002_weight", "0003_a", "0004_b"]
+    assert zoo.manage("migrate", "--check").returncode == 0
+    assert zoo.manage("dbstatus", "--drift", "--check").returncode == 0
