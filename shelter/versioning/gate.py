@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from django.apps import apps
 from django.db import connections, router
@@ -40,12 +40,12 @@ def history_findings(loader: MigrationLoader, database: str) -> tuple[Finding, .
 def _inconsistent(child: Key, parent: Key, loader: MigrationLoader, database: str) -> Finding:
     since = getattr(loader.applied_migrations[child], "applied", None)
     when = f", since {since:%Y-%m-%d %H:%M}" if since else ""
-    target = f"{MANAGE} migrate {parent[0]} {parent[1]}{_option(database)} --no-gate"
+    target = f"{MANAGE} migrate {parent[0]} {parent[1]}{option(database)} --no-gate"
     return Finding(
         "versioning.W013",
         Level.ERROR,
         child[0],
-        _shown(loader.disk_migrations.get(child)),
+        shown(loader.disk_migrations.get(child)),
         f"{'.'.join(child)} is applied in the database {database!r}{when}; "
         f"{'.'.join(parent)}, on which it depends, is not.",
         reason="So it comes about: the one was renamed or renumbered after it was applied, the "
@@ -58,16 +58,17 @@ def _inconsistent(child: Key, parent: Key, loader: MigrationLoader, database: st
 def plan_findings(loader: MigrationLoader, plan: Plan, database: str) -> tuple[Finding, ...]:
     """Return what speaks against carrying `plan` out in the database of that alias.
 
-    Errors are reasons to stop; warnings are to be told. Of an empty plan: what half is done.
+    Errors are reasons to stop; warnings are to be told.
     """
     return (
-        *_half_done(loader, plan, database),
+        *half_done_findings(loader, plan, database),
         *_edited([migration for migration, backwards in plan if backwards], database),
         *ghost_findings(loader, database),
     )
 
 
-def _half_done(loader: MigrationLoader, plan: Plan, database: str) -> Iterator[Finding]:
+def half_done_findings(loader: MigrationLoader, plan: Plan, database: str) -> Iterator[Finding]:
+    """Yield what was stopped half way; an error unless `plan` carries it on."""
     if not has_ledger(connections[database]):
         return
     planned = {(migration.app_label, migration.name): back for migration, back in plan}
@@ -108,7 +109,7 @@ def _half_done_finding(
         "take back by hand what ran and begin again."
     )
     app, name = key
-    alias = _option(database)
+    alias = option(database)
     record = (
         f"{MANAGE} migrate {app} {name}{alias} --fake"
         if not progress.backwards
@@ -140,7 +141,7 @@ def _edited(reversed_ones: Sequence[Migration], database: str) -> Iterator[Findi
         code = code_of(migration)
         if entry is None or not entry.fingerprint or entry.fingerprint == code.fingerprint:
             continue
-        path = _shown(migration)
+        path = shown(migration)
         yield Finding(
             "versioning.W012",
             Level.ERROR,
@@ -158,10 +159,15 @@ def _edited(reversed_ones: Sequence[Migration], database: str) -> Iterator[Findi
         )
 
 
-def ghost_findings(loader: MigrationLoader, database: str) -> tuple[Finding, ...]:
-    """Return the ghosts of a database, by app; as an error where this code could not add rows."""
+def ghost_findings(
+    loader: MigrationLoader, database: str, *, besides: Collection[Key] = ()
+) -> tuple[Finding, ...]:
+    """Return the ghosts of a database, by app; as an error where this code could not add rows.
+
+    Not those of `besides`, of which something else is told.
+    """
     by_app: dict[str, list[str]] = {}
-    for app, name in ghosts(loader):
+    for app, name in (key for key in ghosts(loader) if key not in besides):
         by_app.setdefault(app, []).append(name)
     if not by_app:
         return ()
@@ -210,7 +216,7 @@ def _ghosts_of(
         "",
         message,
         reason=" ".join(origins),
-        next=(*back, f"{MANAGE} showmigrations {app}{_option(database)}"),
+        next=(*back, f"{MANAGE} showmigrations {app}{option(database)}"),
     )
 
 
@@ -248,11 +254,13 @@ def _columns_in_the_way(
     return found
 
 
-def _option(database: str) -> str:
+def option(database: str) -> str:
+    """Return what names a database on a command line, with a space before; empty for the usual."""
     return "" if database == "default" else f" --database {database}"
 
 
-def _shown(migration: Migration | None) -> str:
+def shown(migration: Migration | None) -> str:
+    """Return a migration's file as people type it; empty where it has none."""
     path = None if migration is None else code_of(migration).path
     if path is None:
         return ""

@@ -2,41 +2,228 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+import shlex
+from collections.abc import Collection, Iterator, Mapping
 
+from django.apps import apps
 from django.db import connections
+from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.exceptions import (
     BadMigrationError,
     CircularDependencyError,
     NodeNotFoundError,
 )
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
 
-from shelter.versioning.gate import graph_findings, history_findings, plan_findings
+from shelter.versioning import project
+from shelter.versioning.checkout import check_checkout
+from shelter.versioning.gate import ghost_findings, half_done_findings, history_findings
+from shelter.versioning.gate import option as database_option
+from shelter.versioning.gate import shown as shown_path
+from shelter.versioning.history.git import GitError, Repository
+from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.drift import Difference, find_drift
+from shelter.versioning.ledger.entries import LedgerEntry
+from shelter.versioning.ledger.provenance import code_of
+from shelter.versioning.ledger.recording import latest_entries
+from shelter.versioning.ledger.rows import ghosts
 from shelter.versioning.report.findings import Finding, Level, Report
 
 COMMAND = "dbstatus"
+MANAGE = "python manage.py"
+
+_OF_THE_FILES = {"versioning.W001", "versioning.W002", "versioning.W003", "versioning.I002"}
+
+_IN_SHORT = {
+    "versioning.I002": "git is waiting",
+    "versioning.W001": "conflict",
+    "versioning.W002": "hole",
+    "versioning.W003": "circle",
+    "versioning.W010": "ghosts",
+    "versioning.W011": "ghosts in the way",
+    "versioning.W012": "edited",
+    "versioning.W013": "out of order",
+    "versioning.W014": "half done",
+    "versioning.W015": "drift",
+    "versioning.W016": "behind",
+    "versioning.W017": "no migration",
+    "versioning.W018": "renamed",
+    "versioning.I003": "stopped",
+}
 
 
-def status_of(database: str, *, drift: bool = False) -> Report:
-    """Return what is off between the database of that alias and this checkout.
+def status_of(databases: Collection[str], *, drift: bool = False) -> Report:
+    """Return what is off between the databases of those aliases and this checkout.
 
-    With `drift`, also whether its tables are what its applied migrations say. Nothing is changed.
-    Raises DatabaseError where the database does not answer or no scratch place can be made in it,
-    OSError and ImproperlyConfigured where the files cannot be read, NotImplementedError where
-    drift cannot be seen.
+    With `drift`, also whether their tables are what their applied migrations say. Nothing is
+    changed. Raises DatabaseError where a database does not answer or no scratch place can be made
+    in it, OSError and ImproperlyConfigured where the files cannot be read, NotImplementedError
+    where drift cannot be seen.
     """
-    findings = list(graph_findings(database))
-    try:
-        loader = MigrationLoader(connections[database])
-    except (NodeNotFoundError, CircularDependencyError, BadMigrationError):
-        return Report(COMMAND, tuple(findings))
-    findings += history_findings(loader, database)
-    findings += plan_findings(loader, (), database)
-    if drift:
-        findings += drift_findings(database)
+    findings: list[Finding] = []
+    for number, database in enumerate(databases):
+        files = check_checkout(database=database)
+        found = [finding for finding in files.findings if finding.id in _OF_THE_FILES]
+        # What the files say is the same for all; what is applied is told of the first one.
+        findings += found if number == 0 else ()
+        findings += _of_database(database, drift=drift)
+    if not any(finding.id == "versioning.W001" for finding in findings):
+        findings += _model_changes()
     return Report(COMMAND, tuple(findings))
+
+
+def in_short(report: Report, databases: Collection[str]) -> str:
+    """Return the report in one line, for a prompt or a hook."""
+    words: dict[str, list[str]] = {}
+    for finding in report.findings:
+        if finding.id in _IN_SHORT:
+            words.setdefault(_IN_SHORT[finding.id], []).append(finding.app)
+    told = [
+        f"{word} ({', '.join(dict.fromkeys(filter(None, where)))})" if any(where) else word
+        for word, where in words.items()
+    ]
+    return f"{', '.join(databases)}: {'; '.join(told) or 'up to date'}"
+
+
+def _of_database(database: str, *, drift: bool) -> list[Finding]:
+    is_there = project.database_is_there(database)
+    try:
+        loader = MigrationLoader(connections[database] if is_there else None)
+    except (NodeNotFoundError, CircularDependencyError, BadMigrationError):
+        # The files say so, and no plan can be made.
+        return []
+    if not is_there:
+        return [*_behind(loader, (), database)]
+    entries = latest_entries(database)
+    renamed = _renamed(loader, entries)
+    findings: list[Finding] = [
+        *half_done_findings(loader, (), database),
+        *history_findings(loader, database),
+        *_edited(loader, entries, database),
+        *(_renamed_finding(old, new, database) for old, new in renamed.items()),
+        *ghost_findings(loader, database, besides=renamed),
+        *_behind(loader, renamed.values(), database),
+    ]
+    return [*findings, *drift_findings(database)] if drift else findings
+
+
+def _behind(loader: MigrationLoader, renamed: Collection[Key], database: str) -> Iterator[Finding]:
+    # As Django's `migrate` plans it, each app's leaves being its targets.
+    by_app: dict[str, list[str]] = {}
+    for target in loader.graph.leaf_nodes():
+        for key in loader.graph.forwards_plan(target):
+            names = by_app.setdefault(key[0], [])
+            if key not in loader.applied_migrations and key not in renamed and key[1] not in names:
+                names.append(key[1])
+    for app, names in sorted(by_app.items()):
+        if names:
+            yield Finding(
+                "versioning.W016",
+                Level.WARNING,
+                app,
+                "",
+                f"The database {database!r} is behind in {app}: {', '.join(names)} "
+                f"{'are' if len(names) > 1 else 'is'} not applied.",
+                reason="The code expects tables that this database does not have yet.",
+                next=(f"{MANAGE} migrate{database_option(database)}",),
+            )
+
+
+def _model_changes() -> Iterator[Finding]:
+    try:
+        loader = MigrationLoader(None)
+    except (NodeNotFoundError, CircularDependencyError, BadMigrationError):
+        return
+    detector = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps))
+    for app, migrations in sorted(detector.changes(graph=loader.graph).items()):
+        operations = [operation.describe() for m in migrations for operation in m.operations]
+        yield Finding(
+            "versioning.W017",
+            Level.WARNING,
+            app,
+            "",
+            f"The models of {app} have changes that no migration has: {'; '.join(operations)}.",
+            reason="No database can get them before there is a migration.",
+            next=(f"{MANAGE} makemigrations {app}", f"{MANAGE} migrate"),
+        )
+
+
+def _renamed(loader: MigrationLoader, entries: Mapping[Key, LedgerEntry]) -> dict[Key, Key]:
+    """Return ghosts whose code is in a file of another name that is not applied, and that file."""
+    unapplied: dict[tuple[str, str], list[Key]] = {}
+    for key, migration in loader.disk_migrations.items():
+        if key not in loader.applied_migrations:
+            mark = code_of(migration).fingerprint
+            unapplied.setdefault((key[0], mark), []).append(key)
+    found = {}
+    for key in ghosts(loader):
+        entry = entries.get(key)
+        same = unapplied.get((key[0], entry.fingerprint), []) if entry and entry.fingerprint else []
+        # Of two alike nobody can tell which it is.
+        if len(same) == 1:
+            found[key] = same[0]
+    return found
+
+
+def _renamed_finding(old: Key, new: Key, database: str) -> Finding:
+    app, name = new
+    alias = database_option(database)
+    return Finding(
+        "versioning.W018",
+        Level.WARNING,
+        app,
+        "",
+        f"{app}.{old[1]}, applied in the database {database!r}, is {name} in this checkout.",
+        reason="Somebody rebased it. What it does is the same, so that it is recorded under its "
+        "new name and not run again.",
+        next=(
+            f"{MANAGE} migrate {app} {name}{alias} --fake",
+            f"{MANAGE} migrate {app} --prune{alias}",
+        ),
+    )
+
+
+def _edited(
+    loader: MigrationLoader, entries: Mapping[Key, LedgerEntry], database: str
+) -> Iterator[Finding]:
+    for key, entry in sorted(entries.items()):
+        migration = loader.disk_migrations.get(key)
+        if migration is None or key not in loader.applied_migrations or not entry.fingerprint:
+            continue
+        code = code_of(migration)
+        if code.path is None or code.fingerprint == entry.fingerprint:
+            continue
+        path = shown_path(migration)
+        yield Finding(
+            "versioning.W012",
+            Level.WARNING,
+            key[0],
+            path,
+            f"{'.'.join(key)} was edited after it was applied in the database {database!r}.",
+            reason="The database has what it said then, and will not get what it says now. Put it "
+            f"back, and write the change as a new migration.{_diff(entry, code.path.read_bytes())}",
+            next=(
+                f"git cat-file blob {entry.git_blob} > {shlex.quote(path)}",
+                f"{MANAGE} makemigrations {key[0]}",
+            ),
+        )
+
+
+def _diff(entry: LedgerEntry, now: bytes) -> str:
+    """Return the lines that changed since, each on a line; empty where git does not have them."""
+    try:
+        kept = Repository(project.root()).blobs([entry.git_blob], largest=len(now) + 100_000)
+    except GitError:
+        return ""
+    then = kept.get(entry.git_blob)
+    if not isinstance(then, bytes):
+        return ""
+    lines = difflib.ndiff(
+        then.decode(errors="replace").splitlines(), now.decode(errors="replace").splitlines()
+    )
+    return "".join(f"\n{line}" for line in lines if line.startswith(("- ", "+ ")))
 
 
 def drift_findings(database: str) -> Iterator[Finding]:

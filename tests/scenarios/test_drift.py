@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -141,13 +140,9 @@ def test_each_kind_is_seen_and_nothing_is_changed(zoo: Project, any_database: Da
         any_database.rows(statement)
     any_database.rows("DROP TABLE django_flatpage_sites")
     before = tables(any_database)
-    done = zoo.manage("dbstatus", "--drift", "--check", "--format", "json")
-    assert done.returncode == 1, done.stderr
-    messages = [found["message"] for found in json.loads(done.stdout)["findings"]]
-    assert [found["id"] for found in json.loads(done.stdout)["findings"]] == [
-        "versioning.W015",
-        "versioning.W015",
-    ]
+    messages = zoo.drift()
+    assert len(messages) == 2
+    assert zoo.manage("dbstatus", "--drift", "--check").returncode == 1
     assert "table django_flatpage_sites is missing" in messages[0]
     for words in (
         "column keepers_keeper.age is missing",

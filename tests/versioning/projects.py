@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -71,6 +72,13 @@ class Project:
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, "-m", "django", *arguments)
+
+    def drift(self, *arguments: str) -> list[str]:
+        """Return what `dbstatus --drift` says of tables that drifted."""
+        done = self.manage("dbstatus", "--drift", "--format", "json", *arguments)
+        assert done.returncode == 0, done.stderr
+        findings = json.loads(done.stdout)["findings"]
+        return [found["message"] for found in findings if found["id"] == "versioning.W015"]
 
     def commit(self, author: str = "Ana") -> None:
         self.git("add", "-A")

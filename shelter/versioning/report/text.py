@@ -49,7 +49,10 @@ def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
     if finding.verdict is not None:
         yield from _wrapped(f"Verdict: {finding.verdict}. {finding.reason}", "  ")
     elif finding.reason:
-        yield from _wrapped(finding.reason, "  ")
+        sentence, *lines = finding.reason.splitlines()
+        yield from _wrapped(sentence, "  ")
+        # Lines of a file, which are no prose.
+        yield from (f"    {line}" for line in lines)
     if finding.next:
         yield "  Next:"
         yield from (f"    {paint('SQL_KEYWORD', command)}" for command in finding.next)

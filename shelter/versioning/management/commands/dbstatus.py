@@ -4,29 +4,29 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db import DatabaseError, connections
 
 from shelter.versioning.report.findings import Level
 from shelter.versioning.report.formats import render
-from shelter.versioning.status import status_of
+from shelter.versioning.status import in_short, status_of
 
 
 class Command(BaseCommand):
     """Say which state a database is in."""
 
     help = (
-        "Says what is off between a database and this checkout, and what to type: ghosts, edited "
-        "or half done migrations, conflicting leaves; with --drift, tables that are not what the "
-        "applied migrations say. Changes nothing."
+        "Says what is off between the databases and this checkout, and what to type: what is not "
+        "applied, ghosts, migrations edited, renamed or half done, conflicting leaves, model "
+        "changes without a migration; with --drift, tables that are not what the applied "
+        "migrations say. Changes nothing."
     )
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--database",
-            default=DEFAULT_DB_ALIAS,
             choices=tuple(connections),
-            help="Which database to look at (default: %(default)s).",
+            help="Which database to look at (default: all of them).",
         )
         parser.add_argument(
             "--drift",
@@ -38,15 +38,25 @@ class Command(BaseCommand):
             "--check", action="store_true", help="Exit 1 when anything is off, else 0."
         )
         parser.add_argument(
+            "--short", action="store_true", help="One line, for a prompt or a hook."
+        )
+        parser.add_argument(
             "--format", choices=("text", "json"), default="text", help="How to write the report."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            report = status_of(options["database"], drift=options["drift"])
+            databases = (options["database"],) if options["database"] else tuple(connections)
+            report = status_of(databases, drift=options["drift"])
         except (OSError, DatabaseError, ImproperlyConfigured, NotImplementedError) as error:
             raise CommandError(" ".join(str(error).split()), returncode=2) from error
-        text = render(report, options["format"], lambda role, text: getattr(self.style, role)(text))
+        text = (
+            in_short(report, databases)
+            if options["short"]
+            else render(
+                report, options["format"], lambda role, text: getattr(self.style, role)(text)
+            )
+        )
         self.stdout.write(text.encode(errors="replace").decode())
         self.stdout.flush()
         if options["check"] and report.reaches(Level.WARNING):
