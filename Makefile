@@ -30,8 +30,9 @@ format: setup ## Format the code, and mend what can be mended
 	$(ACTIVE)/ruff check --fix .
 	$(ACTIVE)/ruff format .
 
-bench: setup ## Measure imports and admin pages (takes minutes and some gigabytes)
+bench: setup ## Measure it all (takes an hour and some gigabytes)
 	$(ACTIVE)/python -m bench.checking
+	$(ACTIVE)/python -m bench.deploying
 	$(ACTIVE)/python -m bench.import_rate
 	$(ACTIVE)/python -m bench.admin_pages
 

@@ -12,6 +12,7 @@ from shelter.versioning.conflicts.predicting import Scope
 from shelter.versioning.history.git import Repository
 from shelter.versioning.history.graph import build_graph
 from shelter.versioning.history.packages import read_packages, with_imported
+from shelter.versioning.ledger.rows import applied_migrations
 from shelter.versioning.report.findings import Report
 
 
@@ -30,7 +31,7 @@ def check_checkout(apps: Collection[str] | None = None, *, database: str | None 
         graph,
         Origins.of_checkout(Repository(project.root())),
         apps=apps,
-        applied=None if database is None else project.applied_migrations(database),
+        applied=None if database is None else applied_migrations(database),
     )
     return Report(COMMAND, findings)
 
@@ -56,7 +57,7 @@ def check_merges_of_checkout(
         for label, folder in project.packages().items()
         if folder.resolve().is_relative_to(top)
     }
-    scope = Scope(apps, labels, project.applied_migrations(database))
+    scope = Scope(apps, labels, applied_migrations(database))
     return check_merges(
         project.root(), None, against, all_branches, scope, pairwise=pairwise, advance=advance
     )

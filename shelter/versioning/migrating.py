@@ -195,6 +195,9 @@ class _Making:
             _leave_out_what_hangs_loose(executor)
         elif not self.options.fake:
             self._stop_at_errors(executor, plan)
+        if executor.recorder.has_table():
+            # Also with nothing to do: the ledger's model is there, and its table is to be.
+            executor.recorder.ensure_schema()
         self._keep([migration for migration, backwards in plan if not backwards])
 
     def _stop_at_errors(self, executor: LedgerExecutor, plan: Plan) -> None:

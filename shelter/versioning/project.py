@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connections
 from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
 
 from shelter.versioning.history.quick import Look
 
@@ -115,25 +113,6 @@ def imported(places: Iterable[Unreadable]) -> dict[Key, Migration]:
 
 def _keys(entries: Iterable[Sequence[str]]) -> tuple[Key, ...]:
     return tuple((str(app), str(name)) for app, name in entries)
-
-
-def applied_migrations(alias: str) -> set[Key] | None:
-    """Return what the database `alias` has applied; None where it does not answer."""
-    if not database_is_there(alias):
-        return set()
-    try:
-        return set(MigrationRecorder(connections[alias]).applied_migrations())
-    except DatabaseError:
-        return None
-
-
-def database_is_there(alias: str) -> bool:
-    """Return False for a SQLite database whose file is not there: asking it would make the file."""
-    connection = connections[alias]
-    if connection.vendor != "sqlite":
-        return True
-    name = str(connection.settings_dict["NAME"])
-    return name.startswith("file:") or ":memory:" in name or Path(name).exists()
 
 
 def root() -> Path:

@@ -21,6 +21,7 @@ from shelter.versioning.ledger.keeping import PREFIX, database_id, keep
 from shelter.versioning.ledger.lock import migrate_lock
 from shelter.versioning.ledger.provenance import provenance_of
 from shelter.versioning.ledger.recording import LedgerRecorder, applied_rows
+from shelter.versioning.ledger.rows import database_is_there
 from shelter.versioning.migrating import default_lock_timeout, default_patience
 from shelter.versioning.repair.carrying_out import Steps, carry_out, finish, steps_of
 from shelter.versioning.repair.rebase import CannotRebaseError, RebasePlan, plan_rebase
@@ -177,7 +178,7 @@ def _only_leaf(history: History, app: str, names: Collection[str], who: str) -> 
 def _applied() -> tuple[dict[str, frozenset[Key]], tuple[str, ...]]:
     applied, silent = {}, []
     for alias in connections:
-        if not project.database_is_there(alias):
+        if not database_is_there(alias):
             continue
         try:
             applied[alias] = frozenset(applied_rows(alias))

@@ -28,7 +28,7 @@ from shelter.versioning.ledger.drift import Difference, find_drift
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import latest_entries
-from shelter.versioning.ledger.rows import ghosts
+from shelter.versioning.ledger.rows import database_is_there, ghosts
 from shelter.versioning.report.findings import Finding, Level, Report
 
 COMMAND = "dbstatus"
@@ -88,7 +88,7 @@ def in_short(report: Report, databases: Collection[str]) -> str:
 
 
 def _of_database(database: str, *, drift: bool) -> list[Finding]:
-    is_there = project.database_is_there(database)
+    is_there = database_is_there(database)
     try:
         loader = MigrationLoader(connections[database] if is_there else None)
     except (NodeNotFoundError, CircularDependencyError, BadMigrationError):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import sqlite3
 import subprocess
 import sys
+import termios
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -202,14 +205,14 @@ def test_without_git_all_else_works(zoo: Project, any_database: Database) -> Non
 def test_a_database_older_than_its_ledger_is_told_so(zoo: Project, any_database: Database) -> None:
     assert zoo.manage("migrate").returncode == 0
     any_database.rows("DROP TABLE versioning_ledger")
-    # With nothing to do, nothing is written.
-    assert zoo.manage("migrate").returncode == 0
-    zoo.add_field("photo")
     done = zoo.manage("migrate")
     assert done.returncode == 0
     assert "The ledger begins. The 1 migrations applied before it are noted as unknown" in (
         done.stderr
     )
+    assert zoo.manage("dumpdata").returncode == 0
+    zoo.add_field("photo")
+    assert zoo.manage("migrate").stderr == ""
     assert ledger(any_database, "name, outcome, git_blob = ''") == [
         ("0001_initial", "unknown", True),
         ("0002_keeper_photo", "applied", False),
@@ -499,3 +502,52 @@ def test_a_lock_that_a_killed_git_left_is_taken_away(zoo: Project, any_database:
     assert (done.returncode, done.stderr) == (0, "")
     refs = zoo.git("for-each-ref", "--format=%(refname)", "refs/versioning").split()
     assert len(refs) == 2
+
+
+def test_a_terminal_shows_how_far_it_is(zoo: Project, any_database: Database) -> None:
+    zoo.write(
+        "0002_age",
+        "0001_initial",
+        'migrations.AddField("keeper", "age", models.IntegerField(null=True))',
+    )
+    assert zoo.manage("migrate").returncode == 0
+    any_database.rows("INSERT INTO keepers_keeper (name) VALUES ('a'), ('b'), ('c')")
+    (zoo.migrations / "0003_fill.py").write_text(
+        "from django.db import migrations, models\n"
+        "from shelter.versioning.operations import BatchedUpdate\n\n\n"
+        "class Migration(migrations.Migration):\n"
+        "    atomic = False\n"
+        '    dependencies = [("keepers", "0002_age")]\n'
+        '    operations = [BatchedUpdate("keeper", {"age": 1}, models.Q(age__isnull=True), '
+        "batch_size=1, pause=0.2)]\n"
+    )
+    zoo.write("0004_b", "0003_fill", ADD_TEXT.format("b"))
+    terminal, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    done = subprocess.Popen(
+        [sys.executable, "-m", "django", "migrate"],
+        cwd=zoo.folder,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(zoo.folder),
+            "TERM": "xterm",
+            "DJANGO_SETTINGS_MODULE": "zoo.settings",
+            "PYTHONPATH": os.pathsep.join([str(zoo.folder), str(Path(__file__).parents[2])]),
+        },
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):
+        # The terminal ends with an error when its last process does.
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.close(terminal)
+    assert done.wait() == 0, shown
+    text = shown.decode()
+    assert "1 of 2, " in text
+    assert "2 of 2, " in text
+    assert "Fill age on keeper in batches" in text
+    assert "2.00/3.00" in text
+    assert any_database.rows("SELECT DISTINCT age FROM keepers_keeper") == [(1,)]

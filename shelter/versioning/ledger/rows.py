@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from django.apps import apps
+from django.db import DatabaseError, connections
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 from shelter.versioning.history.migration import Key
 
@@ -37,3 +41,22 @@ def out_of_order(loader: MigrationLoader) -> list[tuple[Key, Key]]:
             if parent not in applied and not replaced:
                 found.append((key, parent))
     return found
+
+
+def applied_migrations(alias: str) -> set[Key] | None:
+    """Return what the database `alias` has applied; None where it does not answer."""
+    if not database_is_there(alias):
+        return set()
+    try:
+        return set(MigrationRecorder(connections[alias]).applied_migrations())
+    except DatabaseError:
+        return None
+
+
+def database_is_there(alias: str) -> bool:
+    """Return False for a SQLite database whose file is not there: asking it would make the file."""
+    connection = connections[alias]
+    if connection.vendor != "sqlite":
+        return True
+    name = str(connection.settings_dict["NAME"])
+    return name.startswith("file:") or ":memory:" in name or Path(name).exists()
