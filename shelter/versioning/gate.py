@@ -63,7 +63,7 @@ def plan_findings(loader: MigrationLoader, plan: Plan, database: str) -> tuple[F
     return (
         *half_done_findings(loader, plan, database),
         *_edited([migration for migration, backwards in plan if backwards], database),
-        *ghost_findings(loader, database),
+        *ghost_findings(loader, database, plan),
     )
 
 
@@ -160,21 +160,36 @@ def _edited(reversed_ones: Sequence[Migration], database: str) -> Iterator[Findi
 
 
 def ghost_findings(
-    loader: MigrationLoader, database: str, *, besides: Collection[Key] = ()
+    loader: MigrationLoader, database: str, plan: Plan = (), *, besides: Collection[Key] = ()
 ) -> tuple[Finding, ...]:
-    """Return the ghosts of a database, by app; as an error where this code could not add rows.
+    """Return the ghosts of a database, by app, besides those of which something else is told.
 
-    Not those of `besides`, of which something else is told.
+    As an error where this code could not add rows, or `plan` could lose what they made.
     """
     by_app: dict[str, list[str]] = {}
     for app, name in (key for key in ghosts(loader) if key not in besides):
         by_app.setdefault(app, []).append(name)
     if not by_app:
         return ()
-    columns = _columns_in_the_way(loader, by_app, database)
+    strange = _strange_columns(loader, by_app, database)
     entries = latest_entries(database)
+    # SQLite makes a table anew when it changes, and Django without what its models do not know.
+    remade = (
+        {migration.app_label for migration, backwards in plan if not backwards}
+        if connections[database].vendor == "sqlite"
+        else set()
+    )
     return tuple(
-        _ghosts_of(app, names, columns.get(app, []), entries, database)
+        _ghosts_of(
+            app,
+            names,
+            needed=[column for column, needed in strange.get(app, []) if needed],
+            endangered=[
+                column for column, needed in strange.get(app, []) if not needed and app in remade
+            ],
+            entries=entries,
+            database=database,
+        )
         for app, names in by_app.items()
     )
 
@@ -182,7 +197,9 @@ def ghost_findings(
 def _ghosts_of(
     app: str,
     names: Sequence[str],
-    columns: Sequence[str],
+    *,
+    needed: Sequence[str],
+    endangered: Sequence[str],
     entries: Mapping[Key, LedgerEntry],
     database: str,
 ) -> Finding:
@@ -191,10 +208,15 @@ def _ghosts_of(
         f"{', '.join(f'{app}.{name}' for name in names)} {'are' if many else 'is'} applied in the "
         f"database {database!r}, and in no file of this checkout."
     )
-    if columns:
+    if needed:
         message += (
-            f" {', '.join(columns)} may not be NULL and {'have' if len(columns) > 1 else 'has'} no "
+            f" {', '.join(needed)} may not be NULL and {'have' if len(needed) > 1 else 'has'} no "
             "default, and this code does not know of it: it cannot add a row there."
+        )
+    if endangered:
+        message += (
+            f" {', '.join(endangered)} could be lost: SQLite makes a table anew when a migration "
+            "changes it, without what this code does not know of."
         )
     origins = [
         f"{name} came from {entry.git_branch or 'commit ' + entry.git_commit[:10]} on "
@@ -207,29 +229,32 @@ def _ghosts_of(
         for name in names
         if (entry := entries.get((app, name))) and entry.git_branch
     ]
-    origins.append("Go to the code that has them, and take them back there before you come here.")
+    origins.append(
+        "Go back to the code that has them, or take them back here: it shows first what "
+        "data would go."
+    )
     back = (f"git switch {shlex.quote(branches[-1])}",) if branches else ()
     return Finding(
-        "versioning.W011" if columns else "versioning.W010",
-        Level.ERROR if columns else Level.WARNING,
+        "versioning.W011" if needed or endangered else "versioning.W010",
+        Level.ERROR if needed or endangered else Level.WARNING,
         app,
         "",
         message,
         reason=" ".join(origins),
-        next=(*back, f"{MANAGE} showmigrations {app}{option(database)}"),
+        next=(*back, f"{MANAGE} dbsync{option(database)}"),
     )
 
 
-def _columns_in_the_way(
+def _strange_columns(
     loader: MigrationLoader, by_app: Mapping[str, object], database: str
-) -> dict[str, list[str]]:
-    """Return, by app, the columns that no applied migration we know made and every row needs."""
+) -> dict[str, list[tuple[str, bool]]]:
+    """Return, by app, the columns that no known migration made, and whether every row needs one."""
     connection = connections[database]
     known = loader.project_state(
         [key for key in loader.applied_migrations if key in loader.graph.nodes]
     )
     introspection = connection.introspection
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[tuple[str, bool]]] = {}
     with connection.cursor() as cursor:
         tables = set(introspection.table_names(cursor))
         for model in apps.get_models(include_auto_created=True):
@@ -247,9 +272,9 @@ def _columns_in_the_way(
                 before = known.apps.get_model(meta.app_label, meta.object_name)
                 columns |= {field.column for field in before._meta.local_concrete_fields}
             found.setdefault(meta.app_label, []).extend(
-                f"{meta.db_table}.{column.name}"
+                (f"{meta.db_table}.{column.name}", not column.null_ok and column.default is None)
                 for column in introspection.get_table_description(cursor, meta.db_table)
-                if column.name not in columns and not column.null_ok and column.default is None
+                if column.name not in columns
             )
     return found
 

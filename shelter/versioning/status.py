@@ -28,7 +28,7 @@ from shelter.versioning.ledger.drift import Difference, find_drift
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import latest_entries
-from shelter.versioning.ledger.rows import database_is_there, ghosts
+from shelter.versioning.ledger.rows import database_is_there, renamed
 from shelter.versioning.report.findings import Finding, Level, Report
 
 COMMAND = "dbstatus"
@@ -97,14 +97,14 @@ def _of_database(database: str, *, drift: bool) -> list[Finding]:
     if not is_there:
         return [*_behind(loader, (), database)]
     entries = latest_entries(database)
-    renamed = _renamed(loader, entries)
+    moved = renamed(loader, entries)
     findings: list[Finding] = [
         *half_done_findings(loader, (), database),
         *history_findings(loader, database),
         *_edited(loader, entries, database),
-        *(_renamed_finding(old, new, database) for old, new in renamed.items()),
-        *ghost_findings(loader, database, besides=renamed),
-        *_behind(loader, renamed.values(), database),
+        *(_renamed_finding(old, new, database) for old, new in moved.items()),
+        *ghost_findings(loader, database, besides=moved),
+        *_behind(loader, moved.values(), database),
     ]
     return [*findings, *drift_findings(database)] if drift else findings
 
@@ -150,23 +150,6 @@ def _model_changes() -> Iterator[Finding]:
         )
 
 
-def _renamed(loader: MigrationLoader, entries: Mapping[Key, LedgerEntry]) -> dict[Key, Key]:
-    """Return ghosts whose code is in a file of another name that is not applied, and that file."""
-    unapplied: dict[tuple[str, str], list[Key]] = {}
-    for key, migration in loader.disk_migrations.items():
-        if key not in loader.applied_migrations:
-            mark = code_of(migration).fingerprint
-            unapplied.setdefault((key[0], mark), []).append(key)
-    found = {}
-    for key in ghosts(loader):
-        entry = entries.get(key)
-        same = unapplied.get((key[0], entry.fingerprint), []) if entry and entry.fingerprint else []
-        # Of two alike nobody can tell which it is.
-        if len(same) == 1:
-            found[key] = same[0]
-    return found
-
-
 def _renamed_finding(old: Key, new: Key, database: str) -> Finding:
     app, name = new
     alias = database_option(database)
@@ -178,10 +161,7 @@ def _renamed_finding(old: Key, new: Key, database: str) -> Finding:
         f"{app}.{old[1]}, applied in the database {database!r}, is {name} in this checkout.",
         reason="Somebody rebased it. What it does is the same, so that it is recorded under its "
         "new name and not run again.",
-        next=(
-            f"{MANAGE} migrate {app} {name}{alias} --fake",
-            f"{MANAGE} migrate {app} --prune{alias}",
-        ),
+        next=(f"{MANAGE} dbsync{alias}",),
     )
 
 

@@ -518,6 +518,36 @@ class Repository:
             masks[commit] = mask
         return MergeBases(base, tuple(masks), masks)
 
+    def latest_version(self, path: str) -> tuple[Commit, bytes] | None:
+        """Return a file whose path ends with `path`, as the latest commit left it that had it.
+
+        Looked for in all branches, tags, reflogs and stashes. None where there never was one.
+        """
+        listing = self.run(
+            "log",
+            "--all",
+            "--reflog",
+            "-m",
+            "--no-renames",
+            "--diff-filter=AM",
+            "--raw",
+            "--no-abbrev",
+            "-z",
+            "--format=%x01%H%x02%an <%ae>%x02%aI%x02",
+            "--",
+            f":(top,glob)**/{path}",
+        )
+        for entry in listing.split("\x01")[1:]:
+            identity, author, date, files = entry.split("\x02")
+            # :mode mode id id status NUL path NUL
+            fields = files.strip("\n\0").split("\0")
+            if fields[0].startswith(":"):
+                blob = fields[0].split(" ")[3]
+                content = self.blobs([blob], largest=4_000_000).get(blob)
+                if isinstance(content, bytes):
+                    return Commit(identity, author, date), content
+        return None
+
     # --- People --------------------------------------------------------------------------------
 
     def added_by(self, paths: Iterable[str], revisions: Sequence[str] = ()) -> dict[str, Commit]:

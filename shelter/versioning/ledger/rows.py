@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from django.apps import apps
@@ -10,6 +11,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from shelter.versioning.history.migration import Key
+from shelter.versioning.ledger.entries import LedgerEntry
+from shelter.versioning.ledger.provenance import code_of
 
 
 def ghosts(loader: MigrationLoader) -> list[Key]:
@@ -60,3 +63,20 @@ def database_is_there(alias: str) -> bool:
         return True
     name = str(connection.settings_dict["NAME"])
     return name.startswith("file:") or ":memory:" in name or Path(name).exists()
+
+
+def renamed(loader: MigrationLoader, entries: Mapping[Key, LedgerEntry]) -> dict[Key, Key]:
+    """Return ghosts whose code is in a file of another name that is not applied, and that file."""
+    unapplied: dict[tuple[str, str], list[Key]] = {}
+    for key, migration in loader.disk_migrations.items():
+        if key not in loader.applied_migrations:
+            mark = code_of(migration).fingerprint
+            unapplied.setdefault((key[0], mark), []).append(key)
+    found = {}
+    for key in ghosts(loader):
+        entry = entries.get(key)
+        same = unapplied.get((key[0], entry.fingerprint), []) if entry and entry.fingerprint else []
+        # Of two alike nobody can tell which it is.
+        if len(same) == 1:
+            found[key] = same[0]
+    return found

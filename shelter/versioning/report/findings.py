@@ -26,6 +26,7 @@ RULES = {
     "versioning.I002": "A merge or a rebase is in progress.",
     "versioning.I003": "A migration that was stopped is carried on where it ended.",
     "versioning.I005": "Migrations were rebased.",
+    "versioning.I006": "A step that brings a database to this checkout.",
     "versioning.I004": "A database has more than its migrations' state.",
 }
 """The findings by id, in short."""

@@ -19,6 +19,7 @@ from shelter.versioning.report.formats import Paint
 WIDTH = 80
 _ALL_WELL = {
     "dbstatus": "The database is as this checkout expects.",
+    "dbsync": "The database is as this checkout expects.",
     "rebasemigrations": "Nothing to rebase.",
 }
 _ROLES = {Level.INFO: "NOTICE", Level.WARNING: "WARNING", Level.ERROR: "ERROR"}

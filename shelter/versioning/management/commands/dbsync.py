@@ -1,0 +1,97 @@
+"""Bring a database to this checkout, whatever happened."""
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db.migrations.exceptions import (
+    BadMigrationError,
+    CircularDependencyError,
+    NodeNotFoundError,
+)
+
+from shelter.versioning.ledger.lock import LockError
+from shelter.versioning.repair.sync import CannotSyncError, Ghost, SyncPlan
+from shelter.versioning.report.formats import render
+from shelter.versioning.syncing import carry_out_sync, plan_sync, report_of
+
+
+class Command(BaseCommand):
+    """Bring a database to this checkout."""
+
+    help = (
+        "Brings a database to this checkout: takes back what other code applied, with that very "
+        "code out of git, adopts what was renamed, and applies what is missing. Shows first what "
+        "data would go, and takes none away without --allow-data-loss or a yes."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--database",
+            default=DEFAULT_DB_ALIAS,
+            choices=tuple(connections),
+            help="Which database (default: %(default)s).",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="Show the plan alone.")
+        parser.add_argument(
+            "--noinput",
+            "--no-input",
+            action="store_false",
+            dest="interactive",
+            help="Ask nothing. Data is lost with --allow-data-loss alone.",
+        )
+        parser.add_argument(
+            "--allow-data-loss", action="store_true", help="Take away the data that is shown."
+        )
+        parser.add_argument(
+            "--trust-git",
+            action="store_true",
+            help="Run code that git has by the name, where the ledger does not know the code.",
+        )
+        parser.add_argument(
+            "--format", choices=("text", "json"), default="text", help="How to write the report."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._sync(options)
+        except CannotSyncError as error:
+            raise CommandError(str(error), returncode=1) from error
+        except (NodeNotFoundError, CircularDependencyError, BadMigrationError) as error:
+            raise CommandError(
+                f"{error} Nothing was changed. Look at it: python manage.py checkmigrations",
+                returncode=1,
+            ) from error
+        except (LockError, OSError, DatabaseError, ImproperlyConfigured) as error:
+            raise CommandError(" ".join(str(error).split()), returncode=2) from error
+
+    def _sync(self, options: dict[str, Any]) -> None:
+        asks = options["interactive"] and self.stdout.isatty() and not options["dry_run"]
+
+        def trusted(ghosts: tuple[Ghost, ...]) -> bool:
+            names = ", ".join(f"{'.'.join(g.key)} of {g.author}" for g in ghosts)
+            return options["trust_git"] or (asks and self._asked(f"Run {names} to take it back?"))
+
+        plan = plan_sync(options["database"], trust_git=trusted)
+        report = report_of(plan)
+        text = render(report, options["format"], lambda role, text: getattr(self.style, role)(text))
+        self.stdout.write(text.encode(errors="replace").decode())
+        if options["dry_run"] or plan.is_empty:
+            return
+        if not self._may_go_on(plan, options, asks=asks):
+            raise CommandError(
+                "Data would go, as shown. Nothing was changed. To let it go: "
+                "python manage.py dbsync --allow-data-loss",
+                returncode=1,
+            )
+        carry_out_sync(plan, lambda line: self.stderr.write(line, self.style.NOTICE))
+
+    def _may_go_on(self, plan: SyncPlan, options: dict[str, Any], *, asks: bool) -> bool:
+        if not plan.losses or options["allow_data_loss"]:
+            return True
+        return asks and self._asked("Let this data go?")
+
+    def _asked(self, question: str) -> bool:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")

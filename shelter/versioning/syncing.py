@@ -1,0 +1,216 @@
+"""A database brought to this checkout: ghosts taken back, rows renamed, the rest applied."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from django.core.management import call_command
+from django.db import connections
+from django.db.migrations.loader import MigrationLoader
+
+from shelter.versioning import project
+from shelter.versioning.history.git import GitError, Repository
+from shelter.versioning.history.migration import Key
+from shelter.versioning.ledger.entries import LedgerEntry
+from shelter.versioning.ledger.executor import LedgerExecutor
+from shelter.versioning.ledger.keeping import PREFIX, database_id, keep, prune
+from shelter.versioning.ledger.lock import migrate_lock
+from shelter.versioning.ledger.provenance import provenance_of
+from shelter.versioning.ledger.recording import LedgerRecorder, applied_rows, latest_entries
+from shelter.versioning.ledger.renaming import rename_rows
+from shelter.versioning.ledger.rows import ghosts, renamed
+from shelter.versioning.migrating import default_lock_timeout, default_patience
+from shelter.versioning.repair.sync import (
+    CannotSyncError,
+    Ghost,
+    GhostLoader,
+    SyncPlan,
+    load_ghosts,
+    losses_of,
+    order_of,
+)
+from shelter.versioning.report.findings import Finding, Level, Report
+
+COMMAND = "dbsync"
+
+
+def plan_sync(database: str, *, trust_git: Callable[[tuple[Ghost, ...]], bool]) -> SyncPlan:
+    """Return what brings the database of that alias to this checkout; nothing is changed.
+
+    The code of ghosts that this database's ledger recorded is run to learn what taking it back
+    does; code that was found by its name in git only if `trust_git` says so. Raises CannotSyncError
+    with the reason where it cannot be done, and what Django's loader raises.
+    """
+    connection = connections[database]
+    loader = MigrationLoader(connection)
+    entries = latest_entries(database)
+    moved = renamed(loader, entries)
+    found = tuple(
+        _ghost(key, entries.get(key), database) for key in ghosts(loader) if key not in moved
+    )
+    strange = tuple(ghost for ghost in found if not ghost.recorded)
+    if strange and not trust_git(strange):
+        raise CannotSyncError(
+            f"{_named(strange)}: this database's ledger does not know the code, which was found in "
+            "git by its name. Look at it (git show); if it is what ran here: "
+            "python manage.py dbsync --trust-git"
+        )
+    with_ghosts = GhostLoader(connection, load_ghosts(found))
+    order = order_of(with_ghosts, found)
+    by_key = {ghost.key: ghost for ghost in found}
+    losses = tuple(loss for loss in losses_of(with_ghosts, order, database) if loss.rows)
+    plan: dict[Key, None] = {}
+    for target in loader.graph.leaf_nodes():
+        plan.update(dict.fromkeys(loader.graph.forwards_plan(target)))
+    missing = tuple(
+        key for key in plan if key not in loader.applied_migrations and key not in moved.values()
+    )
+    renames = tuple(sorted(moved.items()))
+    return SyncPlan(database, renames, tuple(by_key[key] for key in order), losses, missing)
+
+
+def _named(found: tuple[Ghost, ...]) -> str:
+    return ", ".join(
+        f"{'.'.join(ghost.key)} (commit {ghost.commit[:10]} of {ghost.author})" for ghost in found
+    )
+
+
+def _ghost(key: Key, entry: LedgerEntry | None, database: str) -> Ghost:
+    """Return a ghost with its code: by the ledger's blob, by what is kept, or by its name."""
+    repository = Repository(project.root())
+    try:
+        if entry is not None and entry.git_blob:
+            content = repository.blobs([entry.git_blob], largest=4_000_000).get(entry.git_blob)
+            if isinstance(content, bytes):
+                return Ghost(key, content, recorded=True)
+            # A repository of SHA-256 ids knows it by another one.
+            ref = f"{PREFIX}/{database_id(connections[database])}/{key[0]}/{key[1]}"
+            kept = repository.refs(ref).get(ref)
+            if kept is not None:
+                content = repository.blobs([kept], largest=4_000_000).get(kept)
+                if isinstance(content, bytes):
+                    return Ghost(key, content, recorded=True)
+        found = _in_history(repository, key)
+    except GitError as error:
+        raise CannotSyncError(
+            f"The code of {'.'.join(key)}, which is to be taken back, cannot be looked for: {error}"
+        ) from error
+    if found is None:
+        raise CannotSyncError(
+            f"The code of {'.'.join(key)}, which is to be taken back, is in no branch, reflog or "
+            "stash of this repository. Fetch the branch that has it: git fetch --all. Nothing was "
+            "changed."
+        )
+    return found
+
+
+def _in_history(repository: Repository, key: Key) -> Ghost | None:
+    app, name = key
+    package, _ = MigrationLoader.migrations_module(app)
+    # The folder, by the last two names of the package.
+    folder = PurePosixPath(*str(package).split(".")[-2:])
+    added = repository.latest_version(f"{folder}/{name}.py")
+    if added is None:
+        return None
+    commit, content = added
+    return Ghost(key, content, recorded=False, commit=commit.id, author=commit.author)
+
+
+def carry_out_sync(plan: SyncPlan, say: Callable[[str], object]) -> None:
+    """Carry a plan out, each step whole or not at all, under the lock of migrate.
+
+    Raises LockError, and what a migration or a database raises; what was done until then is
+    recorded, and the next call goes on from there.
+    """
+    connection = connections[plan.database]
+    with migrate_lock(connection, default_lock_timeout(), say):
+        if plan.renames:
+            names = {key for pair in plan.renames for key in pair}
+            before = names & set(applied_rows(plan.database))
+            rename_rows(plan.database, before, plan.renames)
+            files = MigrationLoader(connection).disk_migrations
+            keep(connection, [files[new] for _, new in plan.renames], project.root())
+        if plan.ghosts:
+            _take_back(plan, say)
+        if plan.missing:
+            _apply(plan, say)
+    # With nothing left to apply, this tells what waits for migrations to be done.
+    call_command("migrate", database=plan.database, verbosity=0)
+
+
+def _apply(plan: SyncPlan, say: Callable[[str], object]) -> None:
+    """Apply what is missing. After a rebase that may be what an applied one rests on.
+
+    Django's command stops there; its executor does not, and knows the models of what is applied.
+    """
+    executor = _executor(plan, say)
+    nodes = executor.loader.graph.nodes
+    migrations = [nodes[key] for key in plan.missing]
+    keep(executor.connection, migrations, project.root())
+    executor.migrate(None, plan=[(migration, False) for migration in migrations])
+
+
+def _executor(plan: SyncPlan, say: Callable[[str], object]) -> LedgerExecutor:
+    connection = connections[plan.database]
+
+    def tell(action: str, migration: Any = None, fake: bool = False) -> None:
+        if action == "apply_success":
+            say(f"{migration} was applied.")
+        elif action == "unapply_success":
+            say(f"{migration} was taken back.")
+
+    return LedgerExecutor(
+        connection,
+        tell,
+        recorder=LedgerRecorder(connection, functools.cache(lambda: provenance_of(project.root()))),
+        patience=default_patience(),
+        say=say,
+        look_over=lambda *_: None,
+        still_ours=lambda: None,
+    )
+
+
+def _take_back(plan: SyncPlan, say: Callable[[str], object]) -> None:
+    executor = _executor(plan, say)
+    connection = executor.connection
+    executor.loader = GhostLoader(connection, load_ghosts(plan.ghosts))
+    nodes = executor.loader.graph.nodes
+    executor.migrate(None, plan=[(nodes[ghost.key], True) for ghost in plan.ghosts])
+    prune(connection, set(executor.recorder.applied_migrations()), project.root())
+
+
+def report_of(plan: SyncPlan) -> Report:
+    """Return what a plan does, a finding a step."""
+    return Report(COMMAND, tuple(_steps(plan)))
+
+
+def _steps(plan: SyncPlan) -> Iterator[Finding]:
+    for old, new in plan.renames:
+        yield _step(old[0], f"The row of {'.'.join(old)} gets its new name, {new[1]}.")
+    for ghost in plan.ghosts:
+        losses = [
+            f"{loss.what} ({loss.rows:,} row{'s' if loss.rows != 1 else ''})"
+            for loss in plan.losses
+            if loss.ghost == ghost.key
+        ]
+        origin = (
+            "with the code that the ledger recorded"
+            if ghost.recorded
+            else f"with the code of commit {ghost.commit[:10]} by {ghost.author}"
+        )
+        yield _step(
+            ghost.key[0],
+            f"{'.'.join(ghost.key)} is taken back, {origin}."
+            + (f" Data goes: {', '.join(losses)}." if losses else ""),
+            Level.WARNING if losses else Level.INFO,
+        )
+    if plan.missing:
+        names = ", ".join(".".join(key) for key in plan.missing)
+        yield _step("", f"Then these are applied: {names}.")
+
+
+def _step(app: str, message: str, level: Level = Level.INFO) -> Finding:
+    return Finding("versioning.I006", level, app, "", message)

@@ -1,0 +1,154 @@
+"""dbsync: a database that other code migrated, brought to this checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.databases import Database
+from tests.versioning.projects import Project, make_project
+
+pytestmark = pytest.mark.scenario
+
+FIELD = 'migrations.AddField("keeper", "{}", models.TextField(null=True))'
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, any_database: Database) -> Project:
+    """A database that the branch photos migrated twice, and the checkout of main.
+
+    0001 - 0002_photo - 0003_more   (photos: applied, gone)
+        \\- 0002_weight              (main: not applied)
+    """
+    zoo = make_project(tmp_path / "zoo", any_database.settings)
+    zoo.git("switch", "-q", "-c", "photos")
+    zoo.write("0002_photo", "0001_initial", FIELD.format("photo"))
+    zoo.write(
+        "0003_more",
+        "0002_photo",
+        'migrations.CreateModel("House", [("id", models.AutoField(primary_key=True))]), '
+        + FIELD.format("more"),
+    )
+    zoo.commit("Ben")
+    assert zoo.manage("migrate").returncode == 0
+    zoo.git("switch", "-q", "main")
+    zoo.write("0002_weight", "0001_initial", FIELD.format("weight"))
+    zoo.commit()
+    return zoo
+
+
+def applied(database: Database) -> list[str]:
+    rows = database.rows("SELECT name FROM django_migrations WHERE app = 'keepers' ORDER BY id")
+    return [name for (name,) in rows]
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_ghosts_are_taken_back_by_their_own_code_whatever_became_of_the_branch(
+    zoo: Project, any_database: Database
+) -> None:
+    zoo.git("branch", "-q", "-D", "photos")
+    zoo.git("reflog", "expire", "--expire=now", "--all")
+    zoo.git("gc", "-q", "--prune=now")
+    any_database.rows("INSERT INTO keepers_keeper (name) VALUES ('Ana')")
+    dry = zoo.manage("dbsync", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    said = words(dry.stdout)
+    more = "keepers.0003_more is taken back, with the code that the ledger recorded."
+    photo = "keepers.0002_photo is taken back, with the code that the ledger recorded."
+    assert said.index(more) < said.index(photo)
+    assert "Then these are applied: keepers.0002_weight." in said
+    assert applied(any_database) == ["0001_initial", "0002_photo", "0003_more"]
+    done = zoo.manage("dbsync", "--noinput")
+    assert done.returncode == 0, done.stderr
+    assert "keepers.0003_more was taken back." in done.stderr
+    assert applied(any_database) == ["0001_initial", "0002_weight"]
+    assert any_database.rows("SELECT name, weight FROM keepers_keeper") == [("Ana", None)]
+    assert zoo.drift() == []
+    outcomes = any_database.rows("SELECT name, outcome FROM versioning_ledger ORDER BY id")
+    assert outcomes[-3:] == [
+        ("0003_more", "unapplied"),
+        ("0002_photo", "unapplied"),
+        ("0002_weight", "applied"),
+    ]
+    assert zoo.manage("dbsync").stdout == "The database is as this checkout expects.\n"
+    refs = zoo.git("for-each-ref", "--format=%(refname)", "refs/versioning").split()
+    assert sorted(ref.split("/")[-1] for ref in refs) == ["0001_initial", "0002_weight"]
+
+
+def test_data_goes_only_when_somebody_says_so(zoo: Project, any_database: Database) -> None:
+    any_database.rows("INSERT INTO keepers_keeper (name, photo) VALUES ('Ana', 'x'), ('Ben', NULL)")
+    refused = zoo.manage("dbsync", "--noinput")
+    assert refused.returncode == 1
+    assert "Data goes: column keepers_keeper.photo (1 row)." in words(refused.stdout)
+    assert "Nothing was changed." in refused.stderr
+    assert "python manage.py dbsync --allow-data-loss" in refused.stderr
+    assert applied(any_database) == ["0001_initial", "0002_photo", "0003_more"]
+    done = zoo.manage("dbsync", "--allow-data-loss")
+    assert done.returncode == 0, done.stderr
+    assert any_database.rows("SELECT name FROM keepers_keeper ORDER BY id") == [("Ana",), ("Ben",)]
+
+
+def test_code_that_the_ledger_does_not_know_needs_trust(
+    zoo: Project, any_database: Database
+) -> None:
+    any_database.rows("DROP TABLE versioning_ledger")
+    refused = zoo.manage("dbsync", "--noinput")
+    assert refused.returncode == 1
+    said = words(refused.stderr)
+    commit = zoo.git("rev-parse", "photos")[:10]
+    assert f"keepers.0002_photo (commit {commit} of Ben <ben@example.org>)" in said
+    assert "python manage.py dbsync --trust-git" in said
+    assert zoo.manage("dbsync", "--trust-git").returncode == 0
+    assert applied(any_database) == ["0001_initial", "0002_weight"]
+    assert zoo.drift() == []
+
+
+def test_code_that_is_nowhere_is_a_clear_stop(zoo: Project, any_database: Database) -> None:
+    any_database.rows("DROP TABLE versioning_ledger")
+    any_database.rows("UPDATE django_migrations SET name = '0002_lost' WHERE name = '0002_photo'")
+    done = zoo.manage("dbsync", "--trust-git")
+    assert done.returncode == 1
+    assert "The code of keepers.0002_lost, which is to be taken back, is in no branch" in (
+        words(done.stderr)
+    )
+    assert "git fetch --all" in done.stderr
+
+
+def test_what_cannot_be_reversed_stops_it_before_anything_changed(
+    tmp_path: Path, any_database: Database
+) -> None:
+    zoo = make_project(tmp_path / "zoo", any_database.settings)
+    zoo.git("switch", "-q", "-c", "photos")
+    zoo.write("0002_photo", "0001_initial", FIELD.format("photo"))
+    zoo.write("0003_code", "0002_photo", "migrations.RunPython(print)")
+    zoo.commit()
+    assert zoo.manage("migrate").returncode == 0
+    zoo.git("switch", "-q", "main")
+    done = zoo.manage("dbsync", "--allow-data-loss")
+    assert done.returncode == 1
+    assert "keepers.0003_code cannot be taken back: Raw Python operation is irreversible." in (
+        words(done.stderr)
+    )
+    assert applied(any_database) == ["0001_initial", "0002_photo", "0003_code"]
+
+
+def test_a_teammate_s_rebase_is_adopted(tmp_path: Path, any_database: Database) -> None:
+    zoo = make_project(tmp_path / "zoo", any_database.settings)
+    zoo.write("0002_photo", "0001_initial", FIELD.format("photo"))
+    assert zoo.manage("migrate").returncode == 0
+    any_database.rows("INSERT INTO keepers_keeper (name, photo) VALUES ('Ana', 'x')")
+    (zoo.migrations / "0002_photo.py").unlink()
+    zoo.write("0002_weight", "0001_initial", FIELD.format("weight"))
+    zoo.write("0003_photo", "0002_weight", FIELD.format("photo"))
+    done = zoo.manage("dbsync", "--noinput")
+    assert done.returncode == 0, done.stderr
+    assert "The row of keepers.0002_photo gets its new name, 0003_photo." in words(done.stdout)
+    assert sorted(applied(any_database)) == ["0001_initial", "0002_weight", "0003_photo"]
+    assert any_database.rows("SELECT name, photo, weight FROM keepers_keeper") == [
+        ("Ana", "x", None)
+    ]
+    assert zoo.drift() == []
