@@ -111,11 +111,76 @@ def two_branches(folder: Path) -> Scene:
     return scene
 
 
+def changed(folder: Path) -> Scene:
+    """Make `apart` on main, a field added to a model."""
+    scene = apart(folder)
+    scene.git("switch", "-q", "main")
+    models = folder / "animals/models.py"
+    text = models.read_text()
+    anchor = "    notes = models.TextField(blank=True)\n"
+    field = '    nickname = models.CharField(max_length=50, blank=True, default="")\n'
+    models.write_text(text.replace(anchor, anchor + field, 1))
+    return scene
+
+
+def pulled(folder: Path) -> Scene:
+    """Make `apart` on main, after Ana's branch came in."""
+    scene = apart(folder)
+    scene.git("switch", "-q", "main")
+    scene.git("merge", "-q", "photo")
+    return scene
+
+
+def switched(folder: Path) -> Scene:
+    """Make `apart` on Ana's branch, after Ben's was migrated."""
+    scene = apart(folder)
+    scene.type("python manage.py migrate -v0")
+    scene.git("switch", "-q", "photo")
+    return scene
+
+
+def meeting(folder: Path) -> Scene:
+    """Make Ben's branch, applied, after he merged main, into which Ana's came before."""
+    scene = apart(folder)
+    scene.type("python manage.py migrate -v0")
+    scene.git("branch", "-q", "-f", "main", "photo")
+    (folder / ".git/info/attributes").write_text("animals/models.py merge=union\n")
+    scene.git("merge", "-q", "--no-edit", "main", author="Ben")
+    return scene
+
+
+def rebased(folder: Path) -> Scene:
+    """Make `meeting` as a teammate of Ben's gets it, who had applied his branch, and he rebased."""
+    scene = meeting(folder)
+    database = folder / "db.sqlite3"
+    theirs = database.rename(folder / "theirs.sqlite3")
+    scene.type("python manage.py rebasemigrations")
+    scene.git("add", "-A", "animals")
+    scene.git("commit", "-q", "-m", "After Ana's", author="Ben")
+    theirs.rename(database)
+    return scene
+
+
+def edited(folder: Path) -> Scene:
+    """Make Ben's branch, applied, and his migration edited afterwards."""
+    scene = apart(folder)
+    scene.type("python manage.py migrate -v0")
+    (path,) = (folder / "animals/migrations").glob("0007_*.py")
+    path.write_text(path.read_text().replace("max_digits=5", "max_digits=7"))
+    return scene
+
+
 SCENES: dict[str, Callable[[Path], Scene]] = {
     "shelter": shelter,
     "one-branch": one_branch,
     "apart": apart,
     "two-branches": two_branches,
+    "changed": changed,
+    "pulled": pulled,
+    "switched": switched,
+    "meeting": meeting,
+    "rebased": rebased,
+    "edited": edited,
 }
 
 
@@ -134,6 +199,7 @@ def commands_in(block: str) -> list[str]:
 def steady(output: str) -> str:
     """Return `output` without what differs from run to run: commits, and how long it took."""
     output = re.sub(r"\b[0-9a-f]{10}\b|\b[0-9a-f]{40}\b", "(commit)", output)
+    output = re.sub(r"\b\d{4}-\d\d-\d\d\s+\d\d:\d\d\b", "(moment)", output)
     return re.sub(r"\b\d+\.\d+ s\b", "(time)", output)
 
 

@@ -18,7 +18,7 @@ from shelter.versioning.ledger.executor import Plan, half_done
 from shelter.versioning.ledger.journal import Progress
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import has_ledger, latest_entries
-from shelter.versioning.ledger.rows import ghosts, out_of_order
+from shelter.versioning.ledger.rows import ghosts, out_of_order, renamed
 from shelter.versioning.report.findings import Finding, Level
 
 MANAGE = "python manage.py"
@@ -60,11 +60,31 @@ def plan_findings(loader: MigrationLoader, plan: Plan, database: str) -> tuple[F
 
     Errors are reasons to stop; warnings are to be told.
     """
+    moved = renamed(loader, latest_entries(database))
     return (
         *half_done_findings(loader, plan, database),
         *_edited([migration for migration, backwards in plan if backwards], database),
-        *ghost_findings(loader, database, plan),
+        *renamed_findings(moved, database, Level.ERROR),
+        *ghost_findings(loader, database, plan, besides=moved),
     )
+
+
+def renamed_findings(
+    moved: Mapping[Key, Key], database: str, level: Level = Level.WARNING
+) -> Iterator[Finding]:
+    """Yield what was applied under a name that it no longer has: old names and new ones."""
+    for old, new in moved.items():
+        app, name = new
+        yield Finding(
+            "versioning.W018",
+            level,
+            app,
+            "",
+            f"{app}.{old[1]}, applied in the database {database!r}, is {name} in this checkout.",
+            reason="Somebody rebased it. What it does is the same, so that it is to be recorded "
+            "under its new name, and not run again.",
+            next=(f"{MANAGE} dbsync{option(database)}",),
+        )
 
 
 def half_done_findings(loader: MigrationLoader, plan: Plan, database: str) -> Iterator[Finding]:

@@ -19,7 +19,12 @@ from django.db.migrations.state import ProjectState
 
 from shelter.versioning import project
 from shelter.versioning.checkout import check_checkout
-from shelter.versioning.gate import ghost_findings, half_done_findings, history_findings
+from shelter.versioning.gate import (
+    ghost_findings,
+    half_done_findings,
+    history_findings,
+    renamed_findings,
+)
 from shelter.versioning.gate import option as database_option
 from shelter.versioning.gate import shown as shown_path
 from shelter.versioning.history.git import GitError, Repository
@@ -28,7 +33,7 @@ from shelter.versioning.ledger.drift import Difference, find_drift
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import latest_entries
-from shelter.versioning.ledger.rows import database_is_there, renamed
+from shelter.versioning.ledger.rows import database_is_there, ghosts, renamed
 from shelter.versioning.report.findings import Finding, Level, Report
 
 COMMAND = "dbstatus"
@@ -102,7 +107,7 @@ def _of_database(database: str, *, drift: bool) -> list[Finding]:
         *half_done_findings(loader, (), database),
         *history_findings(loader, database),
         *_edited(loader, entries, database),
-        *(_renamed_finding(old, new, database) for old, new in moved.items()),
+        *renamed_findings(moved, database),
         *ghost_findings(loader, database, besides=moved),
         *_behind(loader, moved.values(), database),
     ]
@@ -110,6 +115,9 @@ def _of_database(database: str, *, drift: bool) -> list[Finding]:
 
 
 def _behind(loader: MigrationLoader, renamed: Collection[Key], database: str) -> Iterator[Finding]:
+    # `migrate` stops at all of these.
+    conflicts = loader.detect_conflicts()
+    command = "dbsync" if ghosts(loader) else "migrate"
     # As Django's `migrate` plans it, each app's leaves being its targets.
     by_app: dict[str, list[str]] = {}
     for target in loader.graph.leaf_nodes():
@@ -127,7 +135,7 @@ def _behind(loader: MigrationLoader, renamed: Collection[Key], database: str) ->
                 f"The database {database!r} is behind in {app}: {', '.join(names)} "
                 f"{'are' if len(names) > 1 else 'is'} not applied.",
                 reason="The code expects tables that this database does not have yet.",
-                next=(f"{MANAGE} migrate{database_option(database)}",),
+                next=() if conflicts else (f"{MANAGE} {command}{database_option(database)}",),
             )
 
 
@@ -148,21 +156,6 @@ def _model_changes() -> Iterator[Finding]:
             reason="No database can get them before there is a migration.",
             next=(f"{MANAGE} makemigrations {app}", f"{MANAGE} migrate"),
         )
-
-
-def _renamed_finding(old: Key, new: Key, database: str) -> Finding:
-    app, name = new
-    alias = database_option(database)
-    return Finding(
-        "versioning.W018",
-        Level.WARNING,
-        app,
-        "",
-        f"{app}.{old[1]}, applied in the database {database!r}, is {name} in this checkout.",
-        reason="Somebody rebased it. What it does is the same, so that it is recorded under its "
-        "new name and not run again.",
-        next=(f"{MANAGE} dbsync{alias}",),
-    )
 
 
 def _edited(

@@ -132,6 +132,10 @@ def test_renamed_by_a_teammate_s_rebase(zoo: Project) -> None:
     )
     assert told["versioning.W016"][0].endswith("keepers: 0002_theirs is not applied.")
     assert commands == ["python manage.py dbsync"]
+    assert told["versioning.W016"][1] == ["python manage.py dbsync"]
+    stopped = zoo.manage("migrate")
+    assert stopped.returncode == 1
+    assert "ERROR versioning.W018" in stopped.stderr
     assert zoo.manage("dbsync").returncode == 0
     assert zoo.manage("dbstatus", "--check", "--drift").returncode == 0
 

@@ -78,6 +78,8 @@ class Command(BaseCommand):
         report = report_of(plan)
         text = render(report, options["format"], lambda role, text: getattr(self.style, role)(text))
         self.stdout.write(text.encode(errors="replace").decode())
+        # What is done is told on the other stream, after it.
+        self.stdout.flush()
         if options["dry_run"] or plan.is_empty:
             return
         if not self._may_go_on(plan, options, asks=asks):
