@@ -45,6 +45,15 @@ def _zoo(vendor: str) -> Iterator[tuple[Project, Database]]:
         yield make_project(Path(folder) / "zoo", database.settings), database
 
 
+def _environment(zoo: Project) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(zoo.folder),
+        "DJANGO_SETTINGS_MODULE": "zoo.settings",
+        "PYTHONPATH": os.pathsep.join([str(zoo.folder), str(ROOT)]),
+    }
+
+
 def _start(zoo: Project, *arguments: str, django: bool = False) -> subprocess.Popen[str]:
     # Django's own command, in the very same project.
     code = (
@@ -58,12 +67,7 @@ def _start(zoo: Project, *arguments: str, django: bool = False) -> subprocess.Po
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         cwd=zoo.folder,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(zoo.folder),
-            "DJANGO_SETTINGS_MODULE": "zoo.settings",
-            "PYTHONPATH": os.pathsep.join([str(zoo.folder), str(ROOT)]),
-        },
+        env=_environment(zoo),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -249,7 +253,7 @@ def backfill(vendor: str, *, rows: int = 1_000_000, stops: int = 10) -> str:
             for _ in range(stops):
                 running = _start(zoo)
                 try:
-                    running.wait(0.7 if vendor == "sqlite" else 1.0)
+                    running.wait(0.45 if vendor == "sqlite" else 1.0)
                 except subprocess.TimeoutExpired:
                     os.killpg(running.pid, signal.SIGKILL)
                     killed += 1
@@ -297,6 +301,55 @@ def _write(database: Database, rows: int, waits: list[float], stop: threading.Ev
             time.sleep(0.002)
 
 
+def repairs(vendor: str, *, count: int = 50) -> str:
+    """Kill `rebasemigrations` and `dbsync` at random instants; the next call finishes or undoes."""
+    chance = random.Random(1)
+    killed = {"rebasemigrations": 0, "dbsync": 0}
+    field = 'migrations.AddField("keeper", "{}", models.TextField(null=True))'
+    for command in killed:
+        for number in range(count):
+            with _zoo(vendor) as (zoo, database):
+                zoo.git("switch", "-q", "-c", "ana")
+                zoo.write("0002_a", "0001_initial", field.format("a"))
+                zoo.write("0003_b", "0002_a", field.format("b"))
+                zoo.commit()
+                assert _start(zoo).wait() == 0
+                database.rows("INSERT INTO keepers_keeper (name) VALUES ('Ana')")
+                zoo.git("switch", "-q", "main")
+                zoo.write("0002_weight", "0001_initial", field.format("weight"))
+                zoo.commit("Ben")
+                names = ["0001_initial", "0002_weight"]
+                if command == "rebasemigrations":
+                    zoo.git("switch", "-q", "ana")
+                    zoo.git("merge", "-q", "main", "-m", "Merge")
+                    names += ["0003_a", "0004_b"]
+                running = subprocess.Popen(
+                    [sys.executable, "-m", "django", command],
+                    cwd=zoo.folder,
+                    env=_environment(zoo),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+                try:
+                    # The first quarter of a second only starts the interpreter.
+                    running.wait(0.25 + 0.5 * (number + chance.random()) / count)
+                except subprocess.TimeoutExpired:
+                    os.killpg(running.pid, signal.SIGKILL)
+                    killed[command] += 1
+                running.wait()
+                again = zoo.manage(command)
+                assert again.returncode == 0, again.stderr
+                assert sorted(path.stem for path in zoo.migrations.glob("0*.py")) == names
+                assert not list(zoo.migrations.glob(".*")), "something was left behind"
+                rows = database.rows("SELECT name FROM django_migrations WHERE app = 'keepers'")
+                assert sorted(name for (name,) in rows) == names
+                assert database.rows("SELECT name FROM keepers_keeper") == [("Ana",)]
+                assert zoo.manage("migrate", "--check").returncode == 0
+                assert zoo.drift() == []
+    return ", ".join(f"{command} killed {times} times" for command, times in killed.items())
+
+
 def idle(vendor: str, *, rounds: int = 15) -> str:
     """Measure `migrate` with nothing to do and Django's own, in turns."""
     with _zoo(vendor) as (zoo, _):
@@ -323,7 +376,7 @@ def idle(vendor: str, *, rounds: int = 15) -> str:
 
 
 PARTS: dict[str, Callable[[str], str]] = {
-    part.__name__: part for part in (deployers, kills, readers, backfill, idle)
+    part.__name__: part for part in (deployers, kills, readers, backfill, repairs, idle)
 }
 
 
