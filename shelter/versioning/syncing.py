@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from django.core.management import call_command
@@ -23,11 +23,13 @@ from shelter.versioning.ledger.recording import LedgerRecorder, applied_rows, la
 from shelter.versioning.ledger.renaming import rename_rows
 from shelter.versioning.ledger.rows import ghosts, renamed
 from shelter.versioning.migrating import default_lock_timeout, default_patience
+from shelter.versioning.repair.saving import save
 from shelter.versioning.repair.sync import (
     CannotSyncError,
     Ghost,
     GhostLoader,
     SyncPlan,
+    applied_models,
     load_ghosts,
     losses_of,
     order_of,
@@ -119,10 +121,13 @@ def _in_history(repository: Repository, key: Key) -> Ghost | None:
     return Ghost(key, content, recorded=False, commit=commit.id, author=commit.author)
 
 
-def carry_out_sync(plan: SyncPlan, say: Callable[[str], object]) -> None:
+def carry_out_sync(
+    plan: SyncPlan, say: Callable[[str], object], *, save_to: Path | None = None
+) -> None:
     """Carry a plan out, each step whole or not at all, under the lock of migrate.
 
-    Raises LockError, and what a migration or a database raises; what was done until then is
+    What data goes is written to `save_to` first, if given. Raises CannotSyncError or OSError where
+    it cannot be, LockError, and what a migration or a database raises; what was done until then is
     recorded, and the next call goes on from there.
     """
     connection = connections[plan.database]
@@ -134,7 +139,7 @@ def carry_out_sync(plan: SyncPlan, say: Callable[[str], object]) -> None:
             files = MigrationLoader(connection).disk_migrations
             keep(connection, [files[new] for _, new in plan.renames], project.root())
         if plan.ghosts:
-            _take_back(plan, say)
+            _take_back(plan, say, save_to)
         if plan.missing:
             _apply(plan, say)
     # With nothing left to apply, this tells what waits for migrations to be done.
@@ -173,10 +178,13 @@ def _executor(plan: SyncPlan, say: Callable[[str], object]) -> LedgerExecutor:
     )
 
 
-def _take_back(plan: SyncPlan, say: Callable[[str], object]) -> None:
+def _take_back(plan: SyncPlan, say: Callable[[str], object], save_to: Path | None) -> None:
     executor = _executor(plan, say)
     connection = executor.connection
     executor.loader = GhostLoader(connection, load_ghosts(plan.ghosts))
+    if save_to is not None and plan.losses:
+        rows = save(save_to, plan.losses, applied_models(executor.loader), plan.database)
+        say(f"{rows:,} rows were saved to {save_to}.")
     nodes = executor.loader.graph.nodes
     executor.migrate(None, plan=[(nodes[ghost.key], True) for ghost in plan.ghosts])
     prune(connection, set(executor.recorder.applied_migrations()), project.root())

@@ -152,3 +152,46 @@ def test_a_teammate_s_rebase_is_adopted(tmp_path: Path, any_database: Database) 
         ("Ana", "x", None)
     ]
     assert zoo.drift() == []
+
+
+def test_data_is_kept_in_a_file_and_put_back(zoo: Project, any_database: Database) -> None:
+    models = zoo.folder / "zoo/keepers/models.py"
+    text = models.read_text()
+    any_database.rows(
+        "INSERT INTO keepers_keeper (name, photo, more) VALUES "
+        "('Ana', 'x', NULL), ('Ben', NULL, 'y \N{BULLET}'), ('Cid', NULL, NULL)"
+    )
+    any_database.rows("INSERT INTO keepers_house (id) VALUES (7)")
+    before = any_database.rows("SELECT name, photo, more FROM keepers_keeper ORDER BY id")
+    done = zoo.manage("dbsync", "--noinput", "--save-to", "kept.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert "3 rows were saved to kept.jsonl." in done.stderr
+    assert applied(any_database) == ["0001_initial", "0002_weight"]
+    early = zoo.manage("dbsync", "--restore", "kept.jsonl")
+    assert early.returncode == 1
+    assert "keepers.0002_photo, keepers.0003_more must be applied first" in words(early.stderr)
+    # Back on the branch, whose models have the fields.
+    zoo.git("switch", "-q", "photos")
+    models.write_text(
+        f"{text}    photo = models.TextField(null=True)\n"
+        "    more = models.TextField(null=True)\n\n\n"
+        "class House(models.Model):\n    id = models.AutoField(primary_key=True)\n"
+    )
+    assert zoo.manage("dbsync").returncode == 0
+    put_back = zoo.manage("dbsync", "--restore", "kept.jsonl")
+    assert (put_back.returncode, put_back.stdout) == (0, "3 rows were put back.\n"), put_back.stderr
+    after = any_database.rows("SELECT name, photo, more FROM keepers_keeper ORDER BY id")
+    assert after == before
+    assert any_database.rows("SELECT id FROM keepers_house") == [(7,)]
+    assert zoo.manage("dbsync", "--restore", "zoo/settings.py").returncode == 1
+    assert zoo.manage("dbsync", "--restore", "nowhere").returncode == 2
+
+
+def test_a_file_that_is_there_is_not_written_over(zoo: Project, any_database: Database) -> None:
+    any_database.rows("INSERT INTO keepers_keeper (name, photo) VALUES ('Ana', 'x')")
+    (zoo.folder / "kept.jsonl").write_text("precious")
+    done = zoo.manage("dbsync", "--save-to", "kept.jsonl")
+    assert done.returncode == 1
+    assert "There is a file kept.jsonl already" in done.stderr
+    assert (zoo.folder / "kept.jsonl").read_text() == "precious"
+    assert applied(any_database) == ["0001_initial", "0002_photo", "0003_more"]

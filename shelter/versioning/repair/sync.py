@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
+from django.apps.registry import Apps
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
@@ -39,11 +40,17 @@ class Ghost:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Data that goes when a ghost is taken back: what it is in, and how many rows have some."""
+    """Data that goes when a ghost is taken back: what it is in, and how many rows have some.
+
+    `model` is the app label and the name of the model as the applied migrations have it, `field`
+    the name of the field, None for a whole table.
+    """
 
     ghost: Key
     what: str
     rows: int
+    model: tuple[str, str]
+    field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +139,7 @@ def losses_of(loader: MigrationLoader, order: Sequence[Key], database: str) -> I
     Raises CannotSyncError for an operation that cannot be reversed.
     """
     connection = connections[database]
-    applied = [key for key in loader.applied_migrations if key in loader.graph.nodes]
-    registry = loader.project_state(applied).apps
+    registry = applied_models(loader)
     for key in order:
         migration = loader.graph.nodes[key]
         for operation in migration.operations:
@@ -146,28 +152,43 @@ def losses_of(loader: MigrationLoader, order: Sequence[Key], database: str) -> I
             yield from _lost(key, operation, registry, connection)
 
 
+def applied_models(loader: MigrationLoader) -> Apps:
+    """Return the models as the applied migrations, ghosts included, leave them."""
+    applied = [key for key in loader.applied_migrations if key in loader.graph.nodes]
+    registry: Apps = loader.project_state(applied).apps
+    return registry
+
+
 def _lost(
-    key: Key, operation: Operation, registry: object, connection: BaseDatabaseWrapper
+    key: Key, operation: Operation, registry: Apps, connection: BaseDatabaseWrapper
 ) -> Iterator[Loss]:
-    get_model = registry.get_model  # type: ignore[attr-defined]
     try:
         if isinstance(operation, CreateModel):
-            model: type[models.Model] = get_model(key[0], operation.name)
-            if model._meta.can_migrate(connection):
-                rows = _count(connection, model._meta.db_table)
-                yield Loss(key, f"table {model._meta.db_table}", rows)
+            yield _of_table(key, registry.get_model(key[0], operation.name), connection)
         elif isinstance(operation, AddField):
-            model = get_model(key[0], operation.model_name)
+            model = registry.get_model(key[0], operation.model_name)
             field = model._meta.get_field(operation.name)
             if isinstance(field, models.ManyToManyField):
-                table = field.m2m_db_table()
-                yield Loss(key, f"table {table}", _count(connection, table))
-            elif field.column is not None:  # type: ignore[union-attr]
-                table, column = model._meta.db_table, str(field.column)  # type: ignore[union-attr]
-                yield Loss(key, f"column {table}.{column}", _count(connection, table, column))
+                if field.remote_field.through is not None:
+                    yield _of_table(key, field.remote_field.through, connection)
+            elif isinstance(field, models.Field) and field.column:
+                table = model._meta.db_table
+                yield Loss(
+                    key,
+                    f"column {table}.{field.column}",
+                    _count(connection, table, field.column),
+                    (model._meta.app_label, model._meta.object_name or ""),
+                    field.name,
+                )
     except LookupError:
         # A later ghost took it away again.
         return
+
+
+def _of_table(key: Key, model: type[models.Model], connection: BaseDatabaseWrapper) -> Loss:
+    meta = model._meta
+    rows = _count(connection, meta.db_table) if meta.can_migrate(connection) else 0
+    return Loss(key, f"table {meta.db_table}", rows, (meta.app_label, meta.object_name or ""))
 
 
 def _count(connection: BaseDatabaseWrapper, table: str, column: str | None = None) -> int:

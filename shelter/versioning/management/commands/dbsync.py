@@ -1,5 +1,6 @@
 """Bring a database to this checkout, whatever happened."""
 
+from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -12,6 +13,7 @@ from django.db.migrations.exceptions import (
 )
 
 from shelter.versioning.ledger.lock import LockError
+from shelter.versioning.repair.saving import restore
 from shelter.versioning.repair.sync import CannotSyncError, Ghost, SyncPlan
 from shelter.versioning.report.formats import render
 from shelter.versioning.syncing import carry_out_sync, plan_sync, report_of
@@ -46,6 +48,18 @@ class Command(BaseCommand):
             "--allow-data-loss", action="store_true", help="Take away the data that is shown."
         )
         parser.add_argument(
+            "--save-to",
+            metavar="FILE",
+            type=Path,
+            help="Write the data that goes to a new file first, and so let it go.",
+        )
+        parser.add_argument(
+            "--restore",
+            metavar="FILE",
+            type=Path,
+            help="Put back what --save-to wrote, when its migrations are applied again.",
+        )
+        parser.add_argument(
             "--trust-git",
             action="store_true",
             help="Run code that git has by the name, where the ledger does not know the code.",
@@ -68,6 +82,10 @@ class Command(BaseCommand):
             raise CommandError(" ".join(str(error).split()), returncode=2) from error
 
     def _sync(self, options: dict[str, Any]) -> None:
+        if options["restore"] is not None:
+            rows = restore(options["restore"], options["database"])
+            self.stdout.write(f"{rows:,} rows were put back.")
+            return
         asks = options["interactive"] and self.stdout.isatty() and not options["dry_run"]
 
         def trusted(ghosts: tuple[Ghost, ...]) -> bool:
@@ -85,13 +103,18 @@ class Command(BaseCommand):
         if not self._may_go_on(plan, options, asks=asks):
             raise CommandError(
                 "Data would go, as shown. Nothing was changed. To let it go: "
-                "python manage.py dbsync --allow-data-loss",
+                "python manage.py dbsync --allow-data-loss; to keep it in a file: "
+                "python manage.py dbsync --save-to FILE",
                 returncode=1,
             )
-        carry_out_sync(plan, lambda line: self.stderr.write(line, self.style.NOTICE))
+        carry_out_sync(
+            plan,
+            lambda line: self.stderr.write(line, self.style.NOTICE),
+            save_to=options["save_to"],
+        )
 
     def _may_go_on(self, plan: SyncPlan, options: dict[str, Any], *, asks: bool) -> bool:
-        if not plan.losses or options["allow_data_loss"]:
+        if not plan.losses or options["allow_data_loss"] or options["save_to"] is not None:
             return True
         return asks and self._asked("Let this data go?")
 
