@@ -166,7 +166,7 @@ def edited(folder: Path) -> Scene:
     scene = apart(folder)
     scene.type("python manage.py migrate -v0")
     (path,) = (folder / "animals/migrations").glob("0007_*.py")
-    path.write_text(path.read_text().replace("max_digits=5", "max_digits=7"))
+    path.write_text(path.read_text().replace("max_digits=5", "max_digits=12"))
     return scene
 
 

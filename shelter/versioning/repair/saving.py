@@ -86,7 +86,7 @@ def restore(path: Path, database: str) -> int:
 
 
 def _ghosts(line: str) -> list[Key] | None:
-    """Return the migrations that a file belongs to, by its first line; None if it is none of ours."""
+    """Return the migrations that a file belongs to, by its first line; None if it has none."""
     try:
         head = json.loads(line)
         ghosts = [(str(app), str(name)) for app, name in head["ghosts"]]
