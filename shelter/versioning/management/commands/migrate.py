@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandParser
 from django.core.management.commands.migrate import Command as DjangoCommand
 
-from shelter.versioning.ledger.waiting import Patience
-from shelter.versioning.migrating import (
-    Options,
-    Says,
-    default_lock_timeout,
-    default_patience,
-    safely,
-)
-
+# `manage.py check` imports this command each time (Django 5.2's checks of commands), so that what
+# it needs to run is imported when it runs.
 if TYPE_CHECKING:
     from shelter.versioning.report.findings import Report
 
@@ -31,6 +24,11 @@ class Command(DjangoCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        from shelter.versioning.migrating import (  # noqa: PLC0415
+            default_lock_timeout,
+            default_patience,
+        )
+
         super().add_arguments(parser)
         parser.add_argument(
             "--lock-timeout",
@@ -57,6 +55,14 @@ class Command(DjangoCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        from shelter.versioning.ledger.waiting import Patience  # noqa: PLC0415
+        from shelter.versioning.migrating import (  # noqa: PLC0415
+            Options,
+            Says,
+            default_patience,
+            safely,
+        )
+
         self.verbosity = options["verbosity"]
         usual = default_patience()
         wanted = Options(
@@ -90,7 +96,6 @@ class Command(DjangoCommand):
             )
 
     def _tell(self, report: "Report") -> None:
-        # Seldom needed.
         from shelter.versioning.report.formats import render  # noqa: PLC0415
 
         self.stderr.write(
