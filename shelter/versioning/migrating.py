@@ -284,3 +284,21 @@ def _let_pass(executor: LedgerExecutor) -> None:
     """Let Django's command go on with a history that does not hold together."""
     loader: Any = executor.loader
     loader.check_consistent_history = lambda _: None
+
+
+def plain_executor(
+    connection: BaseDatabaseWrapper,
+    say: Callable[[str], object],
+    progress_callback: Callable[..., object] | None = None,
+) -> LedgerExecutor:
+    """Return an executor for repairs, which hold the lock and have looked over their plan."""
+    provenance = functools.cache(lambda: provenance_of(project.root()))
+    return LedgerExecutor(
+        connection,
+        progress_callback,
+        recorder=LedgerRecorder(connection, provenance),
+        patience=default_patience(),
+        say=say,
+        look_over=lambda *_: None,
+        still_ours=lambda: None,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,13 +15,11 @@ from shelter.versioning.history.git import Repository
 from shelter.versioning.history.graph import Graph, build_graph
 from shelter.versioning.history.migration import Key
 from shelter.versioning.history.packages import History, read_packages, with_imported
-from shelter.versioning.ledger.executor import LedgerExecutor
 from shelter.versioning.ledger.keeping import PREFIX, database_id, keep
 from shelter.versioning.ledger.lock import migrate_lock
-from shelter.versioning.ledger.provenance import provenance_of
-from shelter.versioning.ledger.recording import LedgerRecorder, applied_rows
+from shelter.versioning.ledger.recording import applied_rows
 from shelter.versioning.ledger.rows import database_is_there
-from shelter.versioning.migrating import default_lock_timeout, default_patience
+from shelter.versioning.migrating import default_lock_timeout, plain_executor
 from shelter.versioning.repair.carrying_out import Steps, carry_out, finish, steps_of
 from shelter.versioning.repair.rebase import CannotRebaseError, RebasePlan, plan_rebase
 from shelter.versioning.report.findings import Finding, Level, Report, Verdict
@@ -251,14 +248,7 @@ def carry_out_rebasing(
 def _apply(alias: str, keys: Sequence[Key], say: Callable[[str], object]) -> None:
     """Apply theirs. The command's guard against several leaves is not in the executor."""
     connection = connections[alias]
-    executor = LedgerExecutor(
-        connection,
-        recorder=LedgerRecorder(connection, functools.cache(lambda: provenance_of(project.root()))),
-        patience=default_patience(),
-        say=say,
-        look_over=lambda *_: None,
-        still_ours=lambda: None,
-    )
+    executor = plain_executor(connection, say)
     migrations = [executor.loader.graph.nodes[key] for key in keys]
     problem = keep(connection, migrations, project.root())
     if problem is not None:

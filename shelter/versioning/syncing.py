@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,11 +17,10 @@ from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.executor import LedgerExecutor
 from shelter.versioning.ledger.keeping import PREFIX, database_id, keep, prune
 from shelter.versioning.ledger.lock import migrate_lock
-from shelter.versioning.ledger.provenance import provenance_of
-from shelter.versioning.ledger.recording import LedgerRecorder, applied_rows, latest_entries
+from shelter.versioning.ledger.recording import applied_rows, latest_entries
 from shelter.versioning.ledger.renaming import rename_rows
 from shelter.versioning.ledger.rows import ghosts, renamed
-from shelter.versioning.migrating import default_lock_timeout, default_patience
+from shelter.versioning.migrating import default_lock_timeout, plain_executor
 from shelter.versioning.repair.saving import save
 from shelter.versioning.repair.sync import (
     CannotSyncError,
@@ -159,23 +157,13 @@ def _apply(plan: SyncPlan, say: Callable[[str], object]) -> None:
 
 
 def _executor(plan: SyncPlan, say: Callable[[str], object]) -> LedgerExecutor:
-    connection = connections[plan.database]
-
     def tell(action: str, migration: Any = None, fake: bool = False) -> None:
         if action == "apply_success":
             say(f"{migration} was applied.")
         elif action == "unapply_success":
             say(f"{migration} was taken back.")
 
-    return LedgerExecutor(
-        connection,
-        tell,
-        recorder=LedgerRecorder(connection, functools.cache(lambda: provenance_of(project.root()))),
-        patience=default_patience(),
-        say=say,
-        look_over=lambda *_: None,
-        still_ours=lambda: None,
-    )
+    return plain_executor(connections[plan.database], say, tell)
 
 
 def _take_back(plan: SyncPlan, say: Callable[[str], object], save_to: Path | None) -> None:
