@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -91,8 +91,10 @@ def safely(options: Options, says: Says) -> Iterator[_Making]:
     connection = connections[options.database]
     making = _Making(options, says, connection)
     try:
-        with _lock(options, says, connection) as lock:
-            making.lock = lock
+        with ExitStack() as stack:
+            if not options.read_only:
+                lock = locked(options.database, says.line, options.lock_timeout)
+                making.lock = stack.enter_context(lock)
             with _executor_made_by(making):
                 yield making
             making.forget_unapplied()
@@ -106,21 +108,23 @@ def safely(options: Options, says: Says) -> Iterator[_Making]:
 
 
 @contextmanager
-def _lock(
-    options: Options, says: Says, connection: BaseDatabaseWrapper
+def locked(
+    database: str, say: Callable[[str], object], timeout: float | None = None
 ) -> Iterator[MigrateLock | None]:
-    if options.read_only:
-        yield None
-        return
+    """Hold the lock of a database, as `migrate_lock`; `say` tells if it has to be waited for.
+
+    `timeout` is in seconds, by default that of the settings.
+    """
+    seconds = default_lock_timeout() if timeout is None else timeout
 
     def waiting(holder: str) -> None:
         who = f" ({holder})" if holder else ""
-        says.line(
-            f"Another migrate is at work on the database {options.database!r}{who}; waiting for "
-            f"it, {options.lock_timeout:g} s at most."
+        say(
+            f"Another migrate is at work on the database {database!r}{who}; waiting for it, "
+            f"{seconds:g} s at most."
         )
 
-    with migrate_lock(connection, options.lock_timeout, waiting) as lock:
+    with migrate_lock(connections[database], seconds, waiting) as lock:
         yield lock
 
 
@@ -146,7 +150,6 @@ class _Making:
     lock: MigrateLock | None = None
     executor: LedgerExecutor | None = None
     _seen: bool = False
-    _stop: Sequence[Finding] = field(default=())
 
     def __call__(
         self, connection: BaseDatabaseWrapper, progress_callback: Callable[..., object] | None

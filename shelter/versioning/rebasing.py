@@ -16,10 +16,9 @@ from shelter.versioning.history.graph import Graph, build_graph
 from shelter.versioning.history.migration import Key
 from shelter.versioning.history.packages import History, read_packages, with_imported
 from shelter.versioning.ledger.keeping import PREFIX, database_id, keep
-from shelter.versioning.ledger.lock import migrate_lock
 from shelter.versioning.ledger.recording import applied_rows
 from shelter.versioning.ledger.rows import database_is_there
-from shelter.versioning.migrating import default_lock_timeout, plain_executor
+from shelter.versioning.migrating import locked, plain_executor
 from shelter.versioning.repair.carrying_out import Steps, carry_out, finish, steps_of
 from shelter.versioning.repair.rebase import CannotRebaseError, RebasePlan, plan_rebase
 from shelter.versioning.report.findings import Finding, Level, Report, Verdict
@@ -233,8 +232,7 @@ def carry_out_rebasing(
     repository = Repository(project.root())
     with ExitStack() as stack:
         for alias in rebasing.first:
-            lock = migrate_lock(connections[alias], default_lock_timeout(), say)
-            stack.enter_context(lock)
+            stack.enter_context(locked(alias, say))
         for alias, keys in rebasing.first.items():
             if keys:
                 _apply(alias, keys, say)

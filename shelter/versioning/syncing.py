@@ -16,11 +16,10 @@ from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.executor import LedgerExecutor
 from shelter.versioning.ledger.keeping import PREFIX, database_id, keep, prune
-from shelter.versioning.ledger.lock import migrate_lock
 from shelter.versioning.ledger.recording import applied_rows, latest_entries
 from shelter.versioning.ledger.renaming import rename_rows
 from shelter.versioning.ledger.rows import ghosts, renamed
-from shelter.versioning.migrating import default_lock_timeout, plain_executor
+from shelter.versioning.migrating import locked, plain_executor
 from shelter.versioning.repair.saving import save
 from shelter.versioning.repair.sync import (
     CannotSyncError,
@@ -129,7 +128,7 @@ def carry_out_sync(
     recorded, and the next call goes on from there.
     """
     connection = connections[plan.database]
-    with migrate_lock(connection, default_lock_timeout(), say):
+    with locked(plan.database, say):
         if plan.renames:
             names = {key for pair in plan.renames for key in pair}
             before = names & set(applied_rows(plan.database))
