@@ -33,7 +33,7 @@ from shelter.versioning.ledger.drift import Difference, find_drift
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import latest_entries
-from shelter.versioning.ledger.rows import database_is_there, ghosts, renamed
+from shelter.versioning.ledger.rows import database_is_there, ghosts, not_applied, renamed
 from shelter.versioning.report.findings import Finding, Level, Report
 
 COMMAND = "dbstatus"
@@ -115,28 +115,23 @@ def _of_database(database: str, *, drift: bool) -> list[Finding]:
 
 
 def _behind(loader: MigrationLoader, renamed: Collection[Key], database: str) -> Iterator[Finding]:
-    # `migrate` stops at all of these.
     conflicts = loader.detect_conflicts()
     command = "dbsync" if ghosts(loader) else "migrate"
-    # As Django's `migrate` plans it, each app's leaves being its targets.
     by_app: dict[str, list[str]] = {}
-    for target in loader.graph.leaf_nodes():
-        for key in loader.graph.forwards_plan(target):
-            names = by_app.setdefault(key[0], [])
-            if key not in loader.applied_migrations and key not in renamed and key[1] not in names:
-                names.append(key[1])
+    for app, name in not_applied(loader):
+        if (app, name) not in renamed:
+            by_app.setdefault(app, []).append(name)
     for app, names in sorted(by_app.items()):
-        if names:
-            yield Finding(
-                "versioning.W016",
-                Level.WARNING,
-                app,
-                "",
-                f"The database {database!r} is behind in {app}: {', '.join(names)} "
-                f"{'are' if len(names) > 1 else 'is'} not applied.",
-                reason="The code expects tables that this database does not have yet.",
-                next=() if conflicts else (f"{MANAGE} {command}{database_option(database)}",),
-            )
+        yield Finding(
+            "versioning.W016",
+            Level.WARNING,
+            app,
+            "",
+            f"The database {database!r} is behind in {app}: {', '.join(names)} "
+            f"{'are' if len(names) > 1 else 'is'} not applied.",
+            reason="The code expects tables that this database does not have yet.",
+            next=() if conflicts else (f"{MANAGE} {command}{database_option(database)}",),
+        )
 
 
 def _model_changes() -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from shelter.versioning.ledger.executor import LedgerExecutor
 from shelter.versioning.ledger.keeping import PREFIX, database_id, keep, prune
 from shelter.versioning.ledger.recording import applied_rows, latest_entries
 from shelter.versioning.ledger.renaming import rename_rows
-from shelter.versioning.ledger.rows import ghosts, renamed
+from shelter.versioning.ledger.rows import ghosts, not_applied, renamed
 from shelter.versioning.migrating import locked, plain_executor
 from shelter.versioning.repair.saving import save
 from shelter.versioning.repair.sync import (
@@ -61,12 +61,7 @@ def plan_sync(database: str, *, trust_git: Callable[[tuple[Ghost, ...]], bool]) 
     order = order_of(with_ghosts, found)
     by_key = {ghost.key: ghost for ghost in found}
     losses = tuple(loss for loss in losses_of(with_ghosts, order, database) if loss.rows)
-    plan: dict[Key, None] = {}
-    for target in loader.graph.leaf_nodes():
-        plan.update(dict.fromkeys(loader.graph.forwards_plan(target)))
-    missing = tuple(
-        key for key in plan if key not in loader.applied_migrations and key not in moved.values()
-    )
+    missing = tuple(key for key in not_applied(loader) if key not in moved.values())
     renames = tuple(sorted(moved.items()))
     return SyncPlan(database, renames, tuple(by_key[key] for key in order), losses, missing)
 

@@ -97,11 +97,11 @@ def find_drift(alias: str) -> Drift:
     differences = list(_differences(owners, expected, actual))
     sql = " ".join(_sql_of(loader.graph.nodes[key].operations for key in applied)).lower()
     beside = [found for found in differences if _is_beside(found, actual, sql)]
-    unmigrated = {model._meta.db_table for model in models}
+    known = {model._meta.db_table for model in models}
     return Drift(
         tuple(found for found in differences if found not in beside),
         tuple(beside),
-        tuple(sorted(set(connection.introspection.table_names()) - unmigrated - _OURS)),
+        tuple(sorted(set(connection.introspection.table_names()) - known - _OURS)),
     )
 
 
@@ -143,7 +143,6 @@ def _scratch_schema(connection: BaseDatabaseWrapper) -> Iterator[None]:
     connection.set_autocommit(False)
     # Where a transaction was begun by hand, Django's own become savepoints in it.
     connection.in_atomic_block = True
-    connection.needs_rollback = False
     try:
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE SCHEMA {name}")

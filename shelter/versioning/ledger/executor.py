@@ -125,8 +125,11 @@ class LedgerExecutor(MigrationExecutor):
         self.recorder.ensure_schema()
         atomic = run.migration.atomic and self.connection.features.can_rollback_ddl
         retry = Retry(self._patience, self._say)
+        afresh = self._afresh
         while True:
-            journal = None if atomic else self._journal(run, backwards=backwards)
+            journal = None if atomic else self._journal(run, backwards=backwards, afresh=afresh)
+            # A second try goes on where the first one ended.
+            afresh = False
             try:
                 with ExitStack() as stack:
                     stack.enter_context(polite(self.connection, self._patience, self._say))
@@ -139,13 +142,13 @@ class LedgerExecutor(MigrationExecutor):
                 if not (atomic or self._can_go_on(run)) or not retry.wait_after(error):
                     raise
 
-    def _journal(self, run: Run, *, backwards: bool) -> Journal:
+    def _journal(self, run: Run, *, backwards: bool, afresh: bool) -> Journal:
         """Return the journal of a run: what a stop left behind, or a new one.
 
         Raises HalfDoneError where it cannot go on from there.
         """
-        progress = Progress(backwards, _steps(run.migration, self.connection, backwards=backwards))
-        left = None if self._afresh else half_done(self.connection.alias).get(run.key)
+        progress = Progress(backwards, _steps(run.migration, backwards=backwards))
+        left = None if afresh else half_done(self.connection.alias).get(run.key)
         if left is not None:
             begun = Progress.loads(left.progress)
             if not goes_on(left, begun, run, progress):
@@ -269,9 +272,7 @@ def _unseen(journal: Journal, operation: Operation) -> Any:
         journal.paused = False
 
 
-def _steps(
-    migration: Migration, connection: BaseDatabaseWrapper, *, backwards: bool
-) -> tuple[Step, ...]:
+def _steps(migration: Migration, *, backwards: bool) -> tuple[Step, ...]:
     operations = reversed(migration.operations) if backwards else migration.operations
     return tuple(
         Step(

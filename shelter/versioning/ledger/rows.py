@@ -30,6 +30,14 @@ def ghosts(loader: MigrationLoader) -> list[Key]:
     )
 
 
+def not_applied(loader: MigrationLoader) -> list[Key]:
+    """Return what `migrate` would apply, in its order: each app's leaves are its targets."""
+    plan: dict[Key, None] = {}
+    for target in loader.graph.leaf_nodes():
+        plan.update(dict.fromkeys(loader.graph.forwards_plan(target)))
+    return [key for key in plan if key not in loader.applied_migrations]
+
+
 def out_of_order(loader: MigrationLoader) -> list[tuple[Key, Key]]:
     """Return what is applied, and what it depends on and is not, as pairs, sorted.
 
