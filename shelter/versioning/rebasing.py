@@ -15,12 +15,12 @@ from shelter.versioning.history.git import Repository
 from shelter.versioning.history.graph import Graph, build_graph
 from shelter.versioning.history.migration import Key
 from shelter.versioning.history.packages import History, read_packages, with_imported
-from shelter.versioning.ledger.keeping import PREFIX, database_id, keep
+from shelter.versioning.ledger.keeping import PREFIX, database_id, follow, keep
 from shelter.versioning.ledger.recording import applied_rows
 from shelter.versioning.ledger.rows import database_is_there
 from shelter.versioning.migrating import locked, plain_executor
 from shelter.versioning.repair.carrying_out import Steps, carry_out, finish, steps_of
-from shelter.versioning.repair.rebase import CannotRebaseError, RebasePlan, plan_rebase
+from shelter.versioning.repair.rebase import CannotRebaseError, RebasePlan, plan_rebase, sides_of
 from shelter.versioning.report.findings import Finding, Level, Report, Verdict
 
 COMMAND = "rebasemigrations"
@@ -97,9 +97,16 @@ def plan_rebasing(
         raise CannotRebaseError(f"{place.path}:{place.line} cannot be read: {place.reason}")
     graph = build_graph(history.migrations, swappable=project.swappable_apps())
     chosen = set(graph.conflicts()) if apps is None else set(apps)
-    mine, leaves = _sides(repository, history, chosen, onto, commit)
-    if not mine:
+    if not chosen:
         return None
+    top = repository.top() or Path()
+    there = repository.files(commit)
+
+    def is_theirs(path: str) -> bool:
+        place = (root / path).resolve()
+        return not place.is_relative_to(top) or place.relative_to(top).as_posix() in there
+
+    mine, leaves = sides_of(history, chosen, onto, is_theirs)
     plan = plan_rebase(history, mine, leaves)
     if not plan.edits:
         return None
@@ -126,49 +133,6 @@ def _onto(repository: Repository, onto: str | None) -> tuple[str, str]:
             "python manage.py rebasemigrations --onto REF"
         )
     return onto, repository.commit_of(onto)
-
-
-def _sides(
-    repository: Repository, history: History, apps: Collection[str], onto: str, commit: str
-) -> tuple[dict[str, set[str]], dict[str, str]]:
-    """Return, by app, the names of mine and the leaf of theirs."""
-    top = repository.top() or Path()
-    there = repository.files(commit)
-    mine: dict[str, set[str]] = {}
-    for (app, name), source in history.sources.items():
-        path = (project.root() / source.path).resolve()
-        is_here = app in apps and path.is_relative_to(top)
-        if is_here and path.relative_to(top).as_posix() not in there:
-            mine.setdefault(app, set()).add(name)
-    leaves = {}
-    for app in sorted(apps):
-        if app not in mine:
-            raise CannotRebaseError(
-                f"Every migration of {app} is in {onto} too, so that none is yours. Say what yours "
-                "go after: python manage.py rebasemigrations --onto REF"
-            )
-        theirs = {m.name for m in history.migrations if m.app == app} - mine[app]
-        leaves[app] = _only_leaf(history, app, theirs, f"{onto} has")
-        _only_leaf(history, app, mine[app], "Your side has")
-    return mine, leaves
-
-
-def _only_leaf(history: History, app: str, names: Collection[str], who: str) -> str:
-    parents = {
-        parent
-        for migration in history.migrations
-        if migration.app == app and migration.name in names
-        for label, parent in (*migration.dependencies, *migration.replaces)
-        if label == app
-    }
-    leaves = sorted(set(names) - parents)
-    if len(leaves) != 1:
-        told = ", ".join(leaves) or "none"
-        raise CannotRebaseError(
-            f"{who} not one leaf in {app} but {len(leaves)} ({told}). Put those right first: "
-            f"python manage.py checkmigrations {app}"
-        )
-    return leaves[0]
 
 
 def _applied() -> tuple[dict[str, frozenset[Key]], tuple[str, ...]]:
@@ -238,8 +202,11 @@ def carry_out_rebasing(
                 _apply(alias, keys, say)
         applied = {alias: frozenset(applied_rows(alias)) for alias in rebasing.applied}
         steps = steps_of(rebasing.plan, project.root(), applied)
-        carry_out(steps, repository.git_path(JOURNAL))
-    _follow(repository, steps, stage=stage)
+        carry_out(
+            steps,
+            repository.git_path(JOURNAL),
+            lambda steps: _follow(repository, steps, say, stage=stage),
+        )
     return steps
 
 
@@ -254,25 +221,28 @@ def _apply(alias: str, keys: Sequence[Key], say: Callable[[str], object]) -> Non
     executor.migrate(list(keys))
 
 
-def finish_interrupted(*, stage: bool = False) -> Steps | None:
-    """Finish a rebase that was killed; None where none was. Raises GitError."""
+def finish_interrupted(say: Callable[[str], object], *, stage: bool = False) -> bool:
+    """Finish a rebase that was killed; False where none was. Raises GitError."""
     repository = Repository(project.root())
-    steps = finish(repository.git_path(JOURNAL))
-    if steps is not None:
-        _follow(repository, steps, stage=stage)
-    return steps
+    return finish(
+        repository.git_path(JOURNAL), lambda steps: _follow(repository, steps, say, stage=stage)
+    )
 
 
-def _follow(repository: Repository, steps: Steps, *, stage: bool) -> None:
-    """Let what git keeps follow the names, and stage the files if asked to."""
-    for alias, before in steps.before.items():
+def _follow(
+    repository: Repository, steps: Steps, say: Callable[[str], object], *, stage: bool
+) -> None:
+    """Let the ledger and what git keeps follow names and files, and stage those if asked to."""
+    for alias in steps.before:
         database = database_id(connections[alias])
-        if database is None or not before:
-            continue
         moves = {
             f"{PREFIX}/{database}/{app}/{old}": f"{PREFIX}/{database}/{app}/{new}"
             for (app, old), (_, new) in steps.renames
         }
-        repository.move_refs(moves)
+        if database is not None:
+            repository.move_refs(moves)
+        problem = follow(connections[alias], steps.files, project.root())
+        if problem is not None:
+            say(f"The code is not kept in git: {problem}")
     if stage:
         repository.stage(steps.paths)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from django.core.management import call_command
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
 from shelter.versioning import project
@@ -15,21 +17,20 @@ from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.executor import LedgerExecutor
-from shelter.versioning.ledger.keeping import PREFIX, database_id, keep, prune
+from shelter.versioning.ledger.keeping import PREFIX, database_id, follow, keep, prune
+from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import applied_rows, latest_entries
 from shelter.versioning.ledger.renaming import rename_rows
 from shelter.versioning.ledger.rows import ghosts, not_applied, renamed
 from shelter.versioning.migrating import locked, plain_executor
+from shelter.versioning.repair.losses import CannotTakeBackError, applied_models, losses_of
 from shelter.versioning.repair.saving import save
 from shelter.versioning.repair.sync import (
     CannotSyncError,
     Ghost,
     GhostLoader,
     SyncPlan,
-    applied_models,
     load_ghosts,
-    losses_of,
-    order_of,
 )
 from shelter.versioning.report.findings import Finding, Level, Report
 
@@ -43,10 +44,29 @@ def plan_sync(database: str, *, trust_git: Callable[[tuple[Ghost, ...]], bool]) 
     does; code that was found by its name in git only if `trust_git` says so. Raises CannotSyncError
     with the reason where it cannot be done, and what Django's loader raises.
     """
-    connection = connections[database]
-    loader = MigrationLoader(connection)
+    loader = MigrationLoader(connections[database])
     entries = latest_entries(database)
     moved = renamed(loader, entries)
+    try:
+        return _plan(database, loader, entries, moved, trust_git)
+    except CannotTakeBackError as error:
+        reason = error
+    if moved:
+        # Two people wrote the same, so that what looked renamed is a ghost like the others.
+        with suppress(CannotTakeBackError):
+            return _plan(database, loader, entries, {}, trust_git)
+    raise CannotSyncError(
+        f"{reason} Nothing was changed. Go to its branch, or begin with a new database."
+    ) from reason
+
+
+def _plan(
+    database: str,
+    loader: MigrationLoader,
+    entries: Mapping[Key, LedgerEntry],
+    moved: Mapping[Key, Key],
+    trust_git: Callable[[tuple[Ghost, ...]], bool],
+) -> SyncPlan:
     found = tuple(
         _ghost(key, entries.get(key), database) for key in ghosts(loader) if key not in moved
     )
@@ -57,8 +77,8 @@ def plan_sync(database: str, *, trust_git: Callable[[tuple[Ghost, ...]], bool]) 
             "git by its name. Look at it (git show); if it is what ran here: "
             "python manage.py dbsync --trust-git"
         )
-    with_ghosts = GhostLoader(connection, load_ghosts(found))
-    order = order_of(with_ghosts, found)
+    with_ghosts = GhostLoader(connections[database], load_ghosts(found, moved), moved)
+    order = with_ghosts.order[::-1]
     by_key = {ghost.key: ghost for ghost in found}
     losses = tuple(loss for loss in losses_of(with_ghosts, order, database) if loss.rows)
     missing = tuple(key for key in not_applied(loader) if key not in moved.values())
@@ -128,14 +148,26 @@ def carry_out_sync(
             names = {key for pair in plan.renames for key in pair}
             before = names & set(applied_rows(plan.database))
             rename_rows(plan.database, before, plan.renames)
-            files = MigrationLoader(connection).disk_migrations
-            keep(connection, [files[new] for _, new in plan.renames], project.root())
+        _follow_files(connection, say)
         if plan.ghosts:
             _take_back(plan, say, save_to)
         if plan.missing:
             _apply(plan, say)
     # With nothing left to apply, this tells what waits for migrations to be done.
     call_command("migrate", database=plan.database, verbosity=0)
+
+
+def _follow_files(connection: BaseDatabaseWrapper, say: Callable[[str], object]) -> None:
+    """Know what is applied by the files that a rebase, here or elsewhere, made of it."""
+    loader = MigrationLoader(connection)
+    paths = {
+        key: path
+        for key, migration in loader.disk_migrations.items()
+        if key in loader.applied_migrations and (path := code_of(migration).path) is not None
+    }
+    problem = follow(connection, paths, project.root())
+    if problem is not None:
+        say(f"The code is not kept in git: {problem}")
 
 
 def _apply(plan: SyncPlan, say: Callable[[str], object]) -> None:
@@ -163,7 +195,7 @@ def _executor(plan: SyncPlan, say: Callable[[str], object]) -> LedgerExecutor:
 def _take_back(plan: SyncPlan, say: Callable[[str], object], save_to: Path | None) -> None:
     executor = _executor(plan, say)
     connection = executor.connection
-    executor.loader = GhostLoader(connection, load_ghosts(plan.ghosts))
+    executor.loader = GhostLoader(connection, load_ghosts(plan.ghosts, dict(plan.renames)), {})
     if save_to is not None and plan.losses:
         rows = save(save_to, plan.losses, applied_models(executor.loader), plan.database)
         say(f"{rows:,} rows were saved to {save_to}.")

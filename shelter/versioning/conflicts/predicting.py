@@ -58,7 +58,7 @@ def _content(path: Path) -> bytes | int:
 def check_commit(repository: Repository, ref: str, scope: Scope) -> tuple[Finding, ...]:
     """Return the findings on the migrations of the tree of `ref`. Raises GitError."""
     commit = repository.commit_of(ref)
-    history = _read(repository, repository.files(commit), None, {}, scope)
+    history = read_tree(repository, repository.files(commit), None, {}, scope)
     return _explained(history, Origins.of_commit(repository, commit, ref), scope)
 
 
@@ -88,7 +88,7 @@ def _predicted(
         path: ours_blob or theirs_blob
         for path, (ours_blob, theirs_blob) in merge.conflicted.items()
     }
-    history = _read(scratch, merge.files, touched, chosen, scope)
+    history = read_tree(scratch, merge.files, touched, chosen, scope)
     origins = Origins.of_merge(scratch, ours, theirs, names, difference)
     findings = _explained(history, origins, scope, ref=names[1])
     yield from findings
@@ -97,7 +97,7 @@ def _predicted(
     yield from _same_numbers(history, difference, conflicting, names[1], scope)
 
 
-def _read(
+def read_tree(
     repository: Repository,
     files: Mapping[str, str],
     touched: Collection[str] | None,

@@ -8,7 +8,7 @@ push it by default.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -17,8 +17,10 @@ from django.db.migrations import Migration
 
 from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.migration import Key
+from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.lock import sqlite_path
-from shelter.versioning.ledger.provenance import code_of
+from shelter.versioning.ledger.provenance import code_at, code_of
+from shelter.versioning.ledger.recording import latest_entries
 
 PREFIX = "refs/versioning"
 
@@ -54,16 +56,42 @@ def keep(
         for migration in migrations
         if (path := code_of(migration).path) is not None
     }
-    if database is None or not files:
+    if database is None:
         return None
+    return _keep(files, folder)
+
+
+def _keep(files: Mapping[str, Path], folder: Path) -> str | None:
     repository = Repository(folder)
-    if not repository.is_there():
+    if not files or not repository.is_there():
         return None
     try:
         repository.keep_blobs(files)
     except GitError as error:
         return str(error)
     return None
+
+
+def follow(connection: BaseDatabaseWrapper, paths: Mapping[Key, Path], folder: Path) -> str | None:
+    """Let the ledger know migrations by the files they are in now, and keep those.
+
+    A rebase changes what a file depends on, and not what it does: with the code of before, which
+    depends on names that are gone, it could not be taken back. What does something else than what
+    was applied stays as it was recorded. Returns what git said where it could not keep them.
+    """
+    database = database_id(connection)
+    entries = latest_entries(connection.alias) if paths else {}
+    kept = {}
+    for (app, name), path in paths.items():
+        entry, code = entries.get((app, name)), code_at(path)
+        if entry is None or not entry.fingerprint or entry.fingerprint != code.fingerprint:
+            continue
+        kept[f"{PREFIX}/{database}/{app}/{name}"] = path
+        if entry.git_blob != code.blob:
+            LedgerEntry.objects.using(connection.alias).filter(pk=entry.pk).update(
+                git_blob=code.blob
+            )
+    return None if database is None else _keep(kept, folder)
 
 
 def prune(connection: BaseDatabaseWrapper, applied: Collection[Key], folder: Path) -> str | None:

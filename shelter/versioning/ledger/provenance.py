@@ -58,7 +58,11 @@ def code_of(migration: Migration) -> Code:
     file = getattr(sys.modules.get(type(migration).__module__), "__file__", None)
     if file is None:
         return Code(None)
-    path = Path(file)
+    return code_at(Path(file))
+
+
+def code_at(path: Path) -> Code:
+    """Return what the file at `path` is now; without a path where it cannot be told."""
     try:
         content = path.read_bytes()
     except OSError:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
 from django.db import DatabaseError, connections
+from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations import AddField, CreateModel
+from django.db.migrations.operations.base import Operation
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.migrations.state import ProjectState
 
 from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.entries import LedgerEntry
@@ -74,7 +79,10 @@ def database_is_there(alias: str) -> bool:
 
 
 def renamed(loader: MigrationLoader, entries: Mapping[Key, LedgerEntry]) -> dict[Key, Key]:
-    """Return ghosts whose code is in a file of another name that is not applied, and that file."""
+    """Return ghosts whose code is in a file of another name that is not applied, and that file.
+
+    Not where two people wrote the same and the other's can no longer be applied around it.
+    """
     unapplied: dict[tuple[str, str], list[Key]] = {}
     for key, migration in loader.disk_migrations.items():
         if key not in loader.applied_migrations:
@@ -87,4 +95,45 @@ def renamed(loader: MigrationLoader, entries: Mapping[Key, LedgerEntry]) -> dict
         # Of two alike nobody can tell which it is.
         if len(same) == 1:
             found[key] = same[0]
-    return found
+    fitting: dict[Key, Key] = {}
+    for key, new in found.items():
+        if _fits(loader, {**fitting, key: new}):
+            fitting[key] = new
+    return fitting
+
+
+def _fits(loader: MigrationLoader, moves: Mapping[Key, Key]) -> bool:
+    """Return whether, with rows so renamed, applying the rest ends where the files' order does."""
+    applied = {moves.get(key, key) for key in loader.applied_migrations}
+    plan = dict.fromkeys(
+        key for leaf in loader.graph.leaf_nodes() for key in loader.graph.forwards_plan(leaf)
+    )
+    as_applied = _state(loader, sorted(plan, key=lambda key: key not in applied))
+    as_filed = _state(loader, plan)
+    if as_applied is None or as_filed is None:
+        return False
+    return not MigrationAutodetector(as_applied, as_filed).changes(graph=loader.graph)
+
+
+def _state(loader: MigrationLoader, order: Iterable[Key]) -> ProjectState | None:
+    """Return the state that migrations give in that order; None where one of them cannot run."""
+    state = ProjectState(real_apps=loader.unmigrated_apps)
+    for key in order:
+        for operation in loader.graph.nodes[key].operations:
+            if _is_there(operation, key[0], state):
+                return None
+            try:
+                operation.state_forwards(key[0], state)
+            except (KeyError, FieldDoesNotExist):
+                return None
+    return state
+
+
+def _is_there(operation: Operation, app: str, state: ProjectState) -> bool:
+    """Return whether a state has already what an operation makes: Django overwrites it there."""
+    if isinstance(operation, CreateModel):
+        return (app, operation.name_lower) in state.models
+    if isinstance(operation, AddField):
+        model = state.models.get((app, operation.model_name_lower))
+        return model is not None and operation.name in model.fields
+    return False

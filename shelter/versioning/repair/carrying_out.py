@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,13 @@ class Steps:
     before: Mapping[str, tuple[Key, ...]]
 
     @property
+    def files(self) -> dict[Key, Path]:
+        """The migrations whose files were changed or made, and those."""
+        return {
+            edit.key: self.root / edit.new_path for edit in self.edits if edit.new_path is not None
+        }
+
+    @property
     def paths(self) -> tuple[Path, ...]:
         """The files that were changed, made or taken away."""
         named = {edit.path for edit in self.edits} | {
@@ -47,6 +54,7 @@ class Steps:
                 "root": os.fspath(self.root),
                 "edits": [
                     [
+                        edit.key,
                         edit.path,
                         edit.new_path,
                         base64.b64encode(edit.before).decode(),
@@ -67,8 +75,8 @@ class Steps:
         return Steps(
             Path(told["root"]),
             tuple(
-                FileEdit(path, new, base64.b64decode(before), base64.b64decode(after))
-                for path, new, before, after in told["edits"]
+                FileEdit(_key(key), path, new, base64.b64decode(before), base64.b64decode(after))
+                for key, path, new, before, after in told["edits"]
             ),
             tuple((_key(old), _key(new)) for old, new in told["renames"]),
             tuple(_key(key) for key in told["dropped"]),
@@ -87,8 +95,11 @@ def steps_of(plan: RebasePlan, root: Path, applied: Mapping[str, Iterable[Key]])
     return Steps(root, plan.edits, plan.renames, plan.dropped, before)
 
 
-def carry_out(steps: Steps, journal: Path) -> None:
-    """Change files and rows; put everything back where that fails, and raise what failed."""
+def carry_out(steps: Steps, journal: Path, follow: Callable[[Steps], object]) -> None:
+    """Change files and rows; put everything back where that fails, and raise what failed.
+
+    `follow` is called when all is done, and again after a kill in it.
+    """
     _write(journal, steps.dumps().encode())
     done: list[str] = []
     try:
@@ -100,20 +111,22 @@ def carry_out(steps: Steps, journal: Path) -> None:
         _back(steps, done)
         journal.unlink()
         raise
+    follow(steps)
     journal.unlink()
 
 
-def finish(journal: Path) -> Steps | None:
-    """Finish what a kill left in the journal, and return its steps; None where there is none."""
+def finish(journal: Path, follow: Callable[[Steps], object]) -> bool:
+    """Finish what a kill left in the journal; False where there is none."""
     try:
         steps = Steps.loads(journal.read_text())
     except FileNotFoundError:
-        return None
+        return False
     _forward(steps.root, steps.edits)
     for alias, before in steps.before.items():
         rename_rows(alias, before, steps.renames, steps.dropped)
+    follow(steps)
     journal.unlink()
-    return steps
+    return True
 
 
 def _forward(root: Path, edits: Iterable[FileEdit]) -> None:

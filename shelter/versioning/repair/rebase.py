@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import PurePosixPath
@@ -23,8 +23,12 @@ class CannotRebaseError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FileEdit:
-    """A file before and after: `new_path` is None for one that goes."""
+    """A migration's file before and after: `new_path` is None for one that goes.
 
+    `key` is the migration by the name it has then.
+    """
+
+    key: Key
     path: str
     new_path: str | None
     before: bytes
@@ -78,6 +82,49 @@ class RebasePlan:
     def dropped(self) -> tuple[Key, ...]:
         """The merge migrations that are no longer needed."""
         return tuple((rebase.app, name) for rebase in self.apps for name in rebase.dropped)
+
+
+def sides_of(
+    history: History, apps: Collection[str], onto: str, is_theirs: Callable[[str], bool]
+) -> tuple[dict[str, set[str]], dict[str, str]]:
+    """Return, for each of `apps`, the names of mine and the leaf of theirs.
+
+    `is_theirs` says of a file's path whether `onto` has it. Raises CannotRebaseError where a side
+    is empty or has not one leaf.
+    """
+    mine: dict[str, set[str]] = {}
+    for (app, name), source in history.sources.items():
+        if app in apps and not is_theirs(source.path):
+            mine.setdefault(app, set()).add(name)
+    leaves = {}
+    for app in sorted(apps):
+        if app not in mine:
+            raise CannotRebaseError(
+                f"Every migration of {app} is in {onto} too, so that none is yours. Say what yours "
+                "go after: python manage.py rebasemigrations --onto REF"
+            )
+        theirs = {m.name for m in history.migrations if m.app == app} - mine[app]
+        leaves[app] = _only_leaf(history, app, theirs, f"{onto} has")
+        _only_leaf(history, app, mine[app], "Your side has")
+    return mine, leaves
+
+
+def _only_leaf(history: History, app: str, names: Collection[str], who: str) -> str:
+    parents = {
+        parent
+        for migration in history.migrations
+        if migration.app == app and migration.name in names
+        for label, parent in (*migration.dependencies, *migration.replaces)
+        if label == app
+    }
+    leaves = sorted(set(names) - parents)
+    if len(leaves) != 1:
+        told = ", ".join(leaves) or "none"
+        raise CannotRebaseError(
+            f"{who} not one leaf in {app} but {len(leaves)} ({told}). Put those right first: "
+            f"python manage.py checkmigrations {app}"
+        )
+    return leaves[0]
 
 
 def plan_rebase(
@@ -158,7 +205,7 @@ def _edits(
             return name if entry.key in migrations else None
 
         if key in dropped:
-            yield FileEdit(source.path, None, source.content, b"")
+            yield FileEdit(key, source.path, None, source.content, b"")
             continue
         named = any(name.encode() in source.content for _, name in (*new_names, *dropped))
         if key not in new_names and not named:
@@ -170,7 +217,7 @@ def _edits(
         new = new_names.get(key, key[1])
         path = PurePosixPath(source.path).with_name(f"{new}.py").as_posix()
         if after != source.content or path != source.path:
-            yield FileEdit(source.path, path, source.content, after)
+            yield FileEdit((key[0], new), source.path, path, source.content, after)
 
 
 def _predecessors(

@@ -19,7 +19,8 @@ from django.db import connections, models, transaction
 from django.db.migrations.loader import MigrationLoader
 
 from shelter.versioning.history.migration import Key
-from shelter.versioning.repair.sync import CannotSyncError, Loss
+from shelter.versioning.repair.losses import Loss
+from shelter.versioning.repair.sync import CannotSyncError
 
 _VERSION = 1
 

@@ -70,7 +70,7 @@ class Command(BaseCommand):
             raise CommandError(" ".join(str(error).split()), returncode=2) from error
 
     def _rebase(self, options: dict[str, Any]) -> None:
-        if not options["dry_run"] and finish_interrupted(stage=options["stage"]) is not None:
+        if not options["dry_run"] and finish_interrupted(self._say, stage=options["stage"]):
             self.stderr.write("A rebase that was interrupted has been finished.", self.style.NOTICE)
         rebasing = plan_rebasing(
             options["apps"] or None, options["onto"], accept_unknown=options["accept_unknown"]
