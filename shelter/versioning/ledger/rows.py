@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist
 from django.db import DatabaseError, connections
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.operations import AddField, CreateModel
-from django.db.migrations.operations.base import Operation
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
 from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.provenance import code_of
+from shelter.versioning.ledger.replaying import CannotReplayError, replay
 
 
 def ghosts(loader: MigrationLoader) -> list[Key]:
@@ -108,32 +106,12 @@ def _fits(loader: MigrationLoader, moves: Mapping[Key, Key]) -> bool:
     plan = dict.fromkeys(
         key for leaf in loader.graph.leaf_nodes() for key in loader.graph.forwards_plan(leaf)
     )
-    as_applied = _state(loader, sorted(plan, key=lambda key: key not in applied))
-    as_filed = _state(loader, plan)
-    if as_applied is None or as_filed is None:
+    as_applied = ProjectState(real_apps=loader.unmigrated_apps)
+    as_filed = as_applied.clone()
+    nodes = loader.graph.nodes
+    try:
+        replay((nodes[key] for key in sorted(plan, key=lambda key: key not in applied)), as_applied)
+        replay((nodes[key] for key in plan), as_filed)
+    except CannotReplayError:
         return False
     return not MigrationAutodetector(as_applied, as_filed).changes(graph=loader.graph)
-
-
-def _state(loader: MigrationLoader, order: Iterable[Key]) -> ProjectState | None:
-    """Return the state that migrations give in that order; None where one of them cannot run."""
-    state = ProjectState(real_apps=loader.unmigrated_apps)
-    for key in order:
-        for operation in loader.graph.nodes[key].operations:
-            if _is_there(operation, key[0], state):
-                return None
-            try:
-                operation.state_forwards(key[0], state)
-            except (KeyError, FieldDoesNotExist):
-                return None
-    return state
-
-
-def _is_there(operation: Operation, app: str, state: ProjectState) -> bool:
-    """Return whether a state has already what an operation makes: Django overwrites it there."""
-    if isinstance(operation, CreateModel):
-        return (app, operation.name_lower) in state.models
-    if isinstance(operation, AddField):
-        model = state.models.get((app, operation.model_name_lower))
-        return model is not None and operation.name in model.fields
-    return False

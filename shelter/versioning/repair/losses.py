@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from django.apps.registry import Apps
-from django.core.exceptions import FieldDoesNotExist
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
@@ -23,6 +22,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from shelter.versioning.history.migration import Key
+from shelter.versioning.ledger.replaying import CannotReplayError, replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +69,12 @@ def applied_models(loader: MigrationLoader) -> Apps:
     plan = dict.fromkeys(
         key for leaf in loader.graph.leaf_nodes() for key in loader.graph.forwards_plan(leaf)
     )
-    for key in plan:
-        if key in loader.applied_migrations:
-            try:
-                loader.graph.nodes[key].mutate_state(state, preserve=False)
-            except (KeyError, FieldDoesNotExist) as error:
-                raise CannotTakeBackError(
-                    f"{'.'.join(key)} cannot be taken back: migrations that stay applied changed "
-                    f"the same since, and it has nothing to go back from ({error})."
-                ) from error
+    try:
+        replay((loader.graph.nodes[key] for key in plan if key in loader.applied_migrations), state)
+    except CannotReplayError as error:
+        raise CannotTakeBackError(
+            f"What is to be taken back was changed since by migrations that stay applied. {error}"
+        ) from error
     registry: Apps = state.apps
     return registry
 
