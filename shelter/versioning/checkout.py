@@ -51,13 +51,21 @@ def check_merges_of_checkout(
     apps; of a folder that no installed app has, what its files say. Raises GitError, and
     ImproperlyConfigured as `project.packages()`.
     """
+    scope = scope_of_checkout(apps, database)
+    return check_merges(
+        project.root(), None, against, all_branches, scope, pairwise=pairwise, advance=advance
+    )
+
+
+def scope_of_checkout(apps: Collection[str] | None, database: str | None) -> Scope:
+    """Return how a merge into this checkout is looked at: with the labels of the installed apps.
+
+    Raises ImproperlyConfigured as `project.packages()`.
+    """
     top = Repository(project.root()).top() or Path()
     labels = {
         folder.resolve().relative_to(top).as_posix(): label
         for label, folder in project.packages().items()
         if folder.resolve().is_relative_to(top)
     }
-    scope = Scope(apps, labels, applied_migrations(database))
-    return check_merges(
-        project.root(), None, against, all_branches, scope, pairwise=pairwise, advance=advance
-    )
+    return Scope(apps, labels, None if database is None else applied_migrations(database))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -70,19 +71,41 @@ def predict(
     Without a `head`, the work tree's HEAD and the migrations in it that are not committed. Nothing
     is written into the repository, and nothing of either side is run. Raises GitError.
     """
+    with merging(repository, head, ref, scope) as merged:
+        return tuple(_findings(merged, ref, scope)) if merged else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The migrations of the folders that a merge would touch, and how they come about."""
+
+    merge: Merge
+    difference: Difference
+    history: History
+    origins: Origins
+
+
+@contextmanager
+def merging(
+    repository: Repository, head: str | None, ref: str, scope: Scope
+) -> Iterator[Merged | None]:
+    """Give what merging `ref` into `head` would give; None where it touches no migration.
+
+    As for `predict`. What is given can be asked for commits until the end of the block.
+    """
     theirs = repository.commit_of(ref)
     with repository.scratch() as scratch:
         ours = repository.commit_of(head) if head else scratch.snapshot(MIGRATION_PATH)
-        return tuple(_predicted(scratch, ours, theirs, (head or "HEAD", ref), scope))
+        yield _merged(scratch, ours, theirs, (head or "HEAD", ref), scope)
 
 
-def _predicted(
+def _merged(
     scratch: Repository, ours: str, theirs: str, names: tuple[str, str], scope: Scope
-) -> Iterator[Finding]:
+) -> Merged | None:
     difference = scratch.difference(ours, theirs)
     touched = {path.rpartition("/")[0] for path in difference.paths if MIGRATION_PATH.search(path)}
     if not touched:
-        return
+        return None
     merge = scratch.merge(ours, theirs, touched)
     chosen = {
         path: ours_blob or theirs_blob
@@ -90,11 +113,23 @@ def _predicted(
     }
     history = read_tree(scratch, merge.files, touched, chosen, scope)
     origins = Origins.of_merge(scratch, ours, theirs, names, difference)
-    findings = _explained(history, origins, scope, ref=names[1])
+    return Merged(merge, difference, history, origins)
+
+
+def _predicted(
+    scratch: Repository, ours: str, theirs: str, names: tuple[str, str], scope: Scope
+) -> Iterator[Finding]:
+    merged = _merged(scratch, ours, theirs, names, scope)
+    if merged is not None:
+        yield from _findings(merged, names[1], scope)
+
+
+def _findings(merged: Merged, ref: str, scope: Scope) -> Iterator[Finding]:
+    findings = _explained(merged.history, merged.origins, scope, ref=ref)
     yield from findings
-    yield from _file_conflicts(merge, history, names[1], scope)
+    yield from _file_conflicts(merged.merge, merged.history, ref, scope)
     conflicting = {finding.app for finding in findings if finding.leaves}
-    yield from _same_numbers(history, difference, conflicting, names[1], scope)
+    yield from _same_numbers(merged.history, merged.difference, conflicting, ref, scope)
 
 
 def read_tree(

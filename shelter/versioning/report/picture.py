@@ -1,0 +1,383 @@
+"""A picture of the migrations, as values: what every format of it draws.
+
+A picture is laid out as `git log --graph` does it: a row for each migration, the newest on top,
+and a lane for each line of descent. So no two migrations can be in each other's way, however many
+there are and whatever their names. Straight runs, in which nothing happens, share a row.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from shelter.versioning.history.graph import Graph
+from shelter.versioning.history.migration import Key
+
+
+class State(StrEnum):
+    """Whether a migration is applied in the database; ghost: applied, and in no file here."""
+
+    APPLIED = "applied"
+    UNAPPLIED = "unapplied"
+    GHOST = "ghost"
+    UNKNOWN = "unknown"
+
+
+class Mark(StrEnum):
+    """What else is to be seen at a glance."""
+
+    LEAF = "leaf"
+    CONFLICT = "conflict"
+    EDITED = "edited"
+    SQUASH = "squash"
+
+
+class Side(StrEnum):
+    """The side of a merge that a migration comes from."""
+
+    MINE = "mine"
+    THEIRS = "theirs"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of a migration's origin, as in `findings.BranchMigration`."""
+
+    author: str | None = None
+    date: str | None = None
+    operations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PictureNode:
+    """A migration; its parents are those of every app. `date` is ISO 8601."""
+
+    app: str
+    name: str
+    parents: tuple[Key, ...] = ()
+    state: State = State.UNKNOWN
+    marks: frozenset[Mark] = frozenset()
+    side: Side | None = None
+    author: str | None = None
+    date: str | None = None
+    operations: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        """The app label and the name."""
+        return self.app, self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Migrations, each after its parents in its app, the apps one after another.
+
+    `sides` names the two sides of a merge, mine first; it is empty where no merge is drawn.
+    """
+
+    nodes: tuple[PictureNode, ...]
+    sides: tuple[str, ...] = ()
+
+    @property
+    def apps(self) -> tuple[str, ...]:
+        """The apps, in the order of drawing."""
+        return tuple(dict.fromkeys(node.app for node in self.nodes))
+
+    def only(self, app: str) -> Picture:
+        """Return the part of `app`."""
+        return replace(self, nodes=tuple(node for node in self.nodes if node.app == app))
+
+
+def picture_of(
+    graph: Graph,
+    *,
+    apps: Collection[str] | None = None,
+    applied: Collection[Key] | None = None,
+    ghosts: Mapping[Key, Collection[Key]] | None = None,
+    edited: Collection[Key] = (),
+    sides: Mapping[Key, Side] | None = None,
+    names: tuple[str, ...] = (),
+    told: Mapping[Key, Told] | None = None,
+) -> Picture:
+    """Return the picture of `graph`, of `apps` alone if given.
+
+    `applied` is what the database has applied, None where none was asked. `ghosts` are drawn beside
+    the graph's migrations, below the parents given for each as far as those are there. `names` are
+    those of the `sides`.
+    """
+    ghosts, sides, told = ghosts or {}, sides or {}, told or {}
+    parents = {key: set(above) for key, above in graph.parents.items()}
+    parents |= {
+        key: {parent for parent in above if parent in parents or parent in ghosts}
+        for key, above in ghosts.items()
+    }
+    conflicts = graph.conflicts()
+    leaves = set(graph.leaves())
+    chosen = sorted({app for app, _ in parents if apps is None or app in apps})
+    nodes = []
+    for key in (key for app in chosen for key in _application_order(app, parents)):
+        migration = graph.migrations.get(key)
+        marks = {
+            Mark.LEAF: key in leaves,
+            Mark.CONFLICT: key in leaves and key[0] in conflicts,
+            Mark.EDITED: key in edited,
+            Mark.SQUASH: migration is not None and bool(migration.replaces),
+        }
+        if migration is None:
+            state = State.GHOST
+        elif applied is None:
+            state = State.UNKNOWN
+        else:
+            done = key in applied or (
+                bool(migration.replaces) and all(name in applied for name in migration.replaces)
+            )
+            state = State.APPLIED if done else State.UNAPPLIED
+        known = told.get(key, Told())
+        nodes.append(
+            PictureNode(
+                *key,
+                parents=tuple(sorted(parents[key])),
+                state=state,
+                marks=frozenset(mark for mark, is_set in marks.items() if is_set),
+                side=sides.get(key),
+                author=known.author,
+                date=known.date,
+                operations=known.operations,
+            )
+        )
+    return Picture(tuple(nodes), names)
+
+
+def _application_order(app: str, parents: Mapping[Key, Collection[Key]]) -> list[Key]:
+    """Return the migrations of `app`, each after its parents in the app, lines of descent whole."""
+    own = {
+        key: sorted(parent for parent in above if parent[0] == app and parent != key)
+        for key, above in parents.items()
+        if key[0] == app
+    }
+    inner = {parent for above in own.values() for parent in above}
+    order: dict[Key, None] = {}
+    entered: set[Key] = set()
+    # Those in a circle, which nothing without a child leads to, come last.
+    for start in (*sorted(own.keys() - inner), *sorted(inner)):
+        stack = [(start, False)]
+        while stack:
+            key, is_done = stack.pop()
+            if is_done:
+                order[key] = None
+            elif key not in entered:
+                entered.add(key)
+                stack.append((key, True))
+                stack += [(parent, False) for parent in reversed(own[key])]
+    return list(order)
+
+
+# --- Layout --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line from a lane of one row to a lane of the row below it; the side it belongs to."""
+
+    above: int
+    below: int
+    side: Side | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A migration, or the migrations of a straight run, the newest first, in a lane.
+
+    `lines` lead to the row below.
+    """
+
+    nodes: tuple[PictureNode, ...]
+    lane: int
+    lines: tuple[Line, ...]
+
+    @property
+    def is_run(self) -> bool:
+        """Whether several migrations share the row."""
+        return len(self.nodes) > 1
+
+    def unfolded(self) -> tuple[Row, ...]:
+        """Return a row for each of the migrations."""
+        if not self.is_run:
+            return (self,)
+        # A run has one line in and one out, in its own lane; what else there is passes by.
+        passing = tuple(replace(line, below=line.above) for line in self.lines)
+        rows = [Row((node,), self.lane, passing) for node in self.nodes]
+        return (*rows[:-1], replace(rows[-1], lines=self.lines))
+
+
+SHORTEST_RUN = 4
+"""How many migrations in a straight run share a row at least."""
+
+_NEWEST_SHOWN = 2
+
+
+def rows_of(picture: Picture, *, fold: bool = True) -> tuple[Row, ...]:
+    """Return the rows of a picture of one app, the newest migration's first.
+
+    With `fold`, straight runs share a row: those of migrations of one state that have one parent
+    and one child each, and nothing to be said of them. The oldest migration and the last ones
+    before a leaf keep theirs.
+    """
+    position = {node.key: at for at, node in enumerate(picture.nodes)}
+    parents = {
+        node.key: tuple(
+            parent
+            for parent in node.parents
+            # In a circle some parent comes later; no line can lead down to it.
+            if parent in position and position[parent] < position[node.key]
+        )
+        for node in picture.nodes
+    }
+    runs = _runs(picture, parents) if fold else [(node,) for node in reversed(picture.nodes)]
+    lanes = _Lanes()
+    return tuple(lanes.add(run, parents[run[-1].key]) for run in runs)
+
+
+def _runs(
+    picture: Picture, parents: Mapping[Key, Sequence[Key]]
+) -> Iterator[tuple[PictureNode, ...]]:
+    """Yield the migrations, newest first, those of a long straight run together."""
+    children: dict[Key, list[Key]] = {}
+    for key, above in parents.items():
+        for parent in above:
+            children.setdefault(parent, []).append(key)
+    run: list[PictureNode] = []
+    newest_first = picture.nodes[::-1]
+    shown = {
+        node.key
+        for at, node in enumerate(newest_first)
+        if any(Mark.LEAF in later.marks for later in newest_first[max(at - _NEWEST_SHOWN, 0) : at])
+    }
+    for node in newest_first:
+        below = children.get(node.key, [])
+        is_plain = (
+            not node.marks
+            and node.side is None
+            and node.state is not State.GHOST
+            and len(parents[node.key]) == 1
+            and len(below) == 1
+            and node.key not in shown
+        )
+        if is_plain and run and run[-1].state is node.state and below == [run[-1].key]:
+            run.append(node)
+            continue
+        yield from _folded(run)
+        run = [node] if is_plain else []
+        if not is_plain:
+            yield (node,)
+    yield from _folded(run)
+
+
+def _folded(run: Sequence[PictureNode]) -> Iterator[tuple[PictureNode, ...]]:
+    if len(run) >= SHORTEST_RUN:
+        yield tuple(run)
+    else:
+        yield from ((node,) for node in run)
+
+
+class _Lanes:
+    """Lanes from top to bottom: each leads to a migration that is still to come, or is free."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Key, Side | None] | None] = []
+
+    def add(self, run: tuple[PictureNode, ...], parents: Sequence[Key]) -> Row:
+        """Return the row of `run`, and keep lanes for its parents."""
+        top = {node.key for node in run[:1]}
+        lane = next(
+            (at for at, lane in enumerate(self.waiting) if lane is not None and lane[0] in top),
+            None,
+        )
+        lane = self._free() if lane is None else lane
+        lines = [
+            Line(at, at, waits[1])
+            for at, waits in enumerate(self.waiting)
+            if waits is not None and at != lane
+        ]
+        self.waiting[lane] = None
+        side = run[-1].side
+        for parent in parents:
+            at = next(
+                (at for at, waits in enumerate(self.waiting) if waits and waits[0] == parent), None
+            )
+            if at is None:
+                at = lane if self.waiting[lane] is None else self._free()
+                self.waiting[at] = parent, side
+            lines.append(Line(lane, at, side))
+        return Row(run, lane, tuple(lines))
+
+    def _free(self) -> int:
+        if None not in self.waiting:
+            self.waiting.append(None)
+        return self.waiting.index(None)
+
+
+# --- Words ---------------------------------------------------------------------------------------
+
+
+def plain(text: str) -> str:
+    """Return `text` on one line, without what would steer a terminal or turn its direction."""
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(letter) in _STEERING else letter
+        for letter in text
+    )
+
+
+_STEERING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def cut(text: str, width: int) -> str:
+    """Return `text`, cut to `width` cells of a terminal."""
+    if cells(text) <= width:
+        return text
+    kept = ""
+    taken = 1
+    for letter in text:
+        taken += cells(letter)
+        if taken > width:
+            break
+        kept += letter
+    return f"{kept}…"
+
+
+def cells(text: str) -> int:
+    """Return how many cells of a terminal `text` takes: two for a wide letter, none for accents."""
+    return sum(
+        0
+        if unicodedata.combining(letter)
+        else 2
+        if unicodedata.east_asian_width(letter) in "WF"
+        else 1
+        for letter in text
+    )
+
+
+def words_of(node: PictureNode, sides: Sequence[str] = ()) -> list[str]:
+    """Return what there is to be said of a migration beside its name: its state, its marks."""
+    words = [] if node.state in (State.APPLIED, State.UNKNOWN) else [str(node.state)]
+    words += [
+        "conflicting leaf" if mark is Mark.LEAF and Mark.CONFLICT in node.marks else str(mark)
+        for mark in Mark
+        if mark in node.marks and mark is not Mark.CONFLICT
+    ]
+    if node.side is not None and sides:
+        words.append(plain(sides[list(Side).index(node.side)]))
+    return words
+
+
+def origin_of(node: PictureNode) -> str:
+    """Return who wrote a migration, and when."""
+    person = (node.author or "").partition(" <")[0]
+    return plain(", ".join(filter(None, (person, (node.date or "")[:10]))))
+
+
+def others_of(node: PictureNode) -> list[str]:
+    """Return the migrations of other apps that one comes after."""
+    return [plain(f"{app}.{name}") for app, name in node.parents if app != node.app]
