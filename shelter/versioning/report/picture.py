@@ -237,7 +237,9 @@ def rows_of(picture: Picture, *, fold: bool = True) -> tuple[Row, ...]:
     }
     runs = _runs(picture, parents) if fold else [(node,) for node in reversed(picture.nodes)]
     lanes = _Lanes()
-    return tuple(lanes.add(run, parents[run[-1].key]) for run in runs)
+    for run in runs:
+        lanes.add(run, parents[run[-1].key])
+    return tuple(lanes.rows)
 
 
 def _runs(
@@ -283,35 +285,43 @@ def _folded(run: Sequence[PictureNode]) -> Iterator[tuple[PictureNode, ...]]:
 
 
 class _Lanes:
-    """Lanes from top to bottom: each leads to a migration that is still to come, or is free."""
+    """Lanes from top to bottom: each leads to a migration that is still to come, or is free.
+
+    Lines of one side that lead to one migration share a lane.
+    """
 
     def __init__(self) -> None:
+        self.rows: list[Row] = []
         self.waiting: list[tuple[Key, Side | None] | None] = []
 
-    def add(self, run: tuple[PictureNode, ...], parents: Sequence[Key]) -> Row:
-        """Return the row of `run`, and keep lanes for its parents."""
-        top = {node.key for node in run[:1]}
-        lane = next(
-            (at for at, lane in enumerate(self.waiting) if lane is not None and lane[0] in top),
-            None,
-        )
-        lane = self._free() if lane is None else lane
-        lines = [
-            Line(at, at, waits[1])
+    def add(self, run: tuple[PictureNode, ...], parents: Sequence[Key]) -> None:
+        """Add the row of `run`, and keep lanes for its parents."""
+        arriving = [
+            at
             for at, waits in enumerate(self.waiting)
-            if waits is not None and at != lane
+            if waits is not None and waits[0] == run[0].key
         ]
-        self.waiting[lane] = None
+        lane = arriving[0] if arriving else self._free()
+        if arriving:
+            above = self.rows[-1]
+            joined = tuple(
+                replace(line, below=lane) if line.below in arriving else line
+                for line in above.lines
+            )
+            self.rows[-1] = replace(above, lines=joined)
+        for at in arriving:
+            self.waiting[at] = None
+        lines = [
+            Line(at, at, waits[1]) for at, waits in enumerate(self.waiting) if waits is not None
+        ]
         side = run[-1].side
         for parent in parents:
-            at = next(
-                (at for at, waits in enumerate(self.waiting) if waits and waits[0] == parent), None
-            )
-            if at is None:
+            waits = parent, side
+            if waits not in self.waiting:
                 at = lane if self.waiting[lane] is None else self._free()
-                self.waiting[at] = parent, side
-            lines.append(Line(lane, at, side))
-        return Row(run, lane, tuple(lines))
+                self.waiting[at] = waits
+            lines.append(Line(lane, self.waiting.index(waits), side))
+        self.rows.append(Row(run, lane, tuple(lines)))
 
     def _free(self) -> int:
         if None not in self.waiting:

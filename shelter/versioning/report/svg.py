@@ -40,7 +40,7 @@ STYLESHEET = Path(__file__).parent.parent / "static/versioning/picture.css"
 _MARGIN = 12
 _HEADING = 34
 _NAME = 44
-_WORDS = 26
+_WORDS = 50
 _ABOUT = 90
 # A tooltip with more lines than this is no help.
 _OPERATIONS = 20
@@ -84,6 +84,10 @@ class _Drawing:
             for app, rows in self.parts.items()
         }
         self.names = {app: round(longest[app] * LETTER) for app in self.parts}
+        self.words = {
+            app: max(cells(self._words(node)) for row in rows for node in row.nodes)
+            for app, rows in self.parts.items()
+        }
         self.lanes = {
             app: 1 + max(max(row.lane, *(line.above for line in row.lines), 0) for row in rows)
             for app, rows in self.parts.items()
@@ -132,10 +136,10 @@ class _Drawing:
         )
         begin = _MARGIN + self.lanes[app] * LANE + 4
         name = _name(node)
-        words = cut(", ".join(words_of(node, self.picture.sides)), _WORDS)
+        words = self._words(node)
         about = cut(_about(node), _ABOUT)
         at_words = begin + self.names[app] + 16
-        at_about = at_words + (round(self._words(app) * LETTER) + 16 if self._words(app) else 0)
+        at_about = at_words + (round(self.words[app] * LETTER) + 16 if self.words[app] else 0)
         end = round(at_about + cells(about) * LETTER)
         self.width = max(self.width, end)
         yield (
@@ -151,13 +155,6 @@ class _Drawing:
         if about:
             yield f'<text class="faint" x="{at_about}" y="{middle + 5}">{_text(about)}</text>'
         yield "</g>"
-
-    def _words(self, app: str) -> int:
-        return max(
-            cells(cut(", ".join(words_of(node, self.picture.sides)), _WORDS))
-            for row in self.parts[app]
-            for node in row.nodes
-        )
 
     def _run(self, row: Row, app: str) -> Iterator[str]:
         """Yield a straight run, folded and unfolded; the group that it opens is left open."""
@@ -211,6 +208,9 @@ class _Drawing:
             bend = f"V{below}" if a == b else f"C{a} {middle + 18},{b} {below - 18},{b} {below}"
             side = f" {line.side}" if line.side else ""
             yield f'<path class="line{side}" d="M{a} {middle}{bend}" fill="none" stroke="gray"/>'
+
+    def _words(self, node: PictureNode) -> str:
+        return cut(", ".join(words_of(node, self.picture.sides)), _WORDS)
 
     def _x(self, lane: int) -> int:
         return _MARGIN + LANE // 2 + lane * LANE

@@ -166,23 +166,21 @@ def test_no_line_runs_into_a_migration_that_is_not_its_end(picture: Picture, fol
         assert Counter(node.key for row in rows for node in row.nodes) == Counter(
             node.key for node in part.nodes
         )
-        coming: dict[int, set[tuple[str, str]]] = {}
-        for row in rows:
+        # What each lane leads to; the lines into a row are those of the row above it.
+        coming: dict[int, tuple[str, str]] = {}
+        for at, row in enumerate(rows):
             (node,) = row.nodes
-            # A line that arrives in a migration's lane leads to it, and to nothing else.
-            assert coming.pop(row.lane, {node.key}) == {node.key}
-            # Every other lane that is in use goes on, and nothing begins out of nowhere.
+            assert coming.pop(row.lane, node.key) == node.key
+            assert node.key not in coming.values()
             assert {line.above for line in row.lines} - {row.lane} == set(coming)
-            passing = [line for line in row.lines if line.above != row.lane]
-            assert all(line.below == line.above for line in passing)
-            own = [parent for parent in node.parents if parent[0] == app]
-            drawn = [line.below for line in row.lines if line.above == row.lane]
-            assert len(drawn) == len(set(drawn)) <= len(own)
-            names = {other.key for later in rows[rows.index(row) + 1 :] for other in later.nodes}
-            reached = [parent for parent in own if parent in names]
-            assert len(drawn) == len(reached)
-            for parent, lane in zip(reached, drawn, strict=True):
-                assert coming.setdefault(lane, {parent}) == {parent}
+            later = {other.key for below in rows[at + 1 :] for other in below.nodes}
+            reached = [key for key in node.parents if key[0] == app and key in later]
+            leads = [coming[line.above] for line in row.lines if line.above != row.lane]
+            assert len(row.lines) == len(leads) + len(reached)
+            # Lines that arrive in one lane lead to one migration.
+            coming = {}
+            for line, key in zip(row.lines, [*leads, *reached], strict=True):
+                assert coming.setdefault(line.below, key) == key
         assert not coming
 
 
