@@ -159,9 +159,10 @@ class _Drawing:
     def _run(self, row: Row, app: str) -> Iterator[str]:
         """Yield a straight run, folded and unfolded; the group that it opens is left open."""
         self.runs += 1
-        name = f"{self.prefix}run-{self.runs}"
+        # SMIL takes a hyphen in an id for a minus.
+        name = f"{self.prefix}run{self.runs}".replace("-", "_")
         more = ROW * len(row.nodes)
-        when = f'begin="{name}-open.click" end="{name}-close.click"'
+        when = f'begin="{name}_open.click" end="{name}_close.click"'
         y, x = self.height, self._x(row.lane)
         state = row.nodes[0].state
         words = "" if state is State.UNKNOWN else f", {state}"
@@ -183,7 +184,7 @@ class _Drawing:
         yield "".join(self._lines(row, y))
         yield (
             f'<g class="{state}"><set attributeName="display" to="none" {when}/>'
-            f'<a id="{name}-open" href="#{name}">'
+            f'<a id="{name}_open" href="#{name}">'
             f"<title>Show {len(row.nodes)} migrations</title>{back}{dots}"
             f'<text x="{begin}" y="{y + ROW // 2 + 5}">▸ {_text(label)}</text></a></g>'
         )
@@ -191,7 +192,7 @@ class _Drawing:
         passing = row.unfolded()[0]
         yield "".join(self._lines(passing, y))
         yield (
-            f'<a id="{name}-close" href="#{name}"><title>Hide {len(row.nodes)} migrations</title>'
+            f'<a id="{name}_close" href="#{name}"><title>Hide {len(row.nodes)} migrations</title>'
             f'{back}<text x="{begin}" y="{y + ROW // 2 + 5}">▾ {_text(label)}</text></a>'
         )
         for number, alone in enumerate(row.unfolded(), 1):

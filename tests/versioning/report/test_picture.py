@@ -222,7 +222,7 @@ def test_svg_is_well_formed_and_nothing_is_injected(picture: Picture, names: lis
     assert all(element.get("href", "#").startswith("#") for element in root.iter())
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     assert len(ids) == len(set(ids))
-    assert all(str(name).startswith("p-") for name in ids)
+    assert all(str(name).startswith("p_") for name in ids)
     count = sum("node" in (element.get("class") or "").split() for element in root.iter())
     assert count == len(picture.nodes)
     assert count == sum(
@@ -266,7 +266,7 @@ def test_no_row_of_the_svg_is_on_top_of_another(picture: Picture, length: int) -
             assert above[1] <= below[0]
         height = float(root.get("height", "")) + (grown if unfolded else 0)
         assert not rows or rows[-1][1] <= height
-    runs = sum((element.get("id") or "").endswith("-open") for element in root.iter())
+    runs = sum((element.get("id") or "").endswith("_open") for element in root.iter())
     assert len(rows) == len(picture.nodes) + runs
 
 
@@ -274,7 +274,7 @@ def test_a_run_grows_the_svg_by_its_rows() -> None:
     root = ElementTree.fromstring(render_svg(Picture(tuple(chain(104)))))
     [animate] = root.findall(f"{SVG}animate")
     assert animate.get("values") == f"{100 * ROW};{100 * ROW}"
-    assert animate.get("begin") == "run-1-open.click"
+    assert animate.get("begin") == "run1_open.click"
 
 
 def test_text_that_steers_is_taken_out() -> None:
