@@ -1,31 +1,14 @@
-"""One migration file, read by patterns: twenty times as quick as parsing it.
+"""One migration file, read line by line: fifteen times as quick as parsing it.
 
 Files that `makemigrations` wrote have one form. A file that is of just that form, with nothing in
 it that could mean something else, is read here; for any other one `scan` returns None, and
 `reading` parses it. The tests hold both to the same answer.
 
-A program that reads no other file than these imports nothing else of this package.
+Nothing is imported, not even `re`: for a program that reads no other files that takes as long as
+reading hundreds of them.
 """
 
 from __future__ import annotations
-
-import re
-
-_TEXT = rb"""u?(?:"[ !#-&(-\[\]-~]*"|'[ !#-&(-\[\]-~]*')"""
-_PAIR = rb"\(\s*" + _TEXT + rb"\s*,\s*" + _TEXT + rb"\s*,?\s*\)"
-_SWAPPABLE = rb"migrations\.swappable_dependency\(\s*settings\.\w+\s*,?\s*\)"
-_ENTRY = rb"(?:" + _PAIR + rb"|" + _SWAPPABLE + rb")"
-_LIST = re.compile(
-    rb"    \w+ = \[\s*((?:" + _ENTRY + rb"\s*,\s*)*(?:" + _ENTRY + rb"\s*)?)\][ \t]*$",
-    re.MULTILINE,
-)
-_ENTRIES = re.compile(rb"\(\s*u?[\"']([^\"']*)[\"']\s*,\s*u?[\"']([^\"']*)[\"']|settings\.(\w+)")
-_CLASS = re.compile(rb"^class Migration\(migrations\.Migration\):[ \t]*$", re.MULTILINE)
-# What may stand between the class statement and a list: blank lines, comments, plain settings.
-_PLAIN_LINES = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\n|    \w+ = [\w.]+(?:\(\))?[ \t]*\n)*")
-_INITIAL = re.compile(rb"^    initial = (True|False)[ \t]*$", re.MULTILINE)
-_INITIAL_SET = re.compile(rb"\binitial\s*[:=]")
-
 
 Key = tuple[str, str]
 
@@ -34,6 +17,14 @@ Scanned = tuple[
 ]
 """The fields of a `Migration` from `line` on, in order."""
 
+_Entries = tuple[tuple[Key, ...], tuple[str, ...]]
+"""What a list names: migrations, and the settings of `swappable_dependency()` calls."""
+
+_CLASS = b"class Migration(migrations.Migration):\n"
+_SWAPPABLE = "migrations.swappable_dependency(settings."
+_LISTS = (b"dependencies", b"run_before", b"replaces")
+_NONE: _Entries = (), ()
+
 
 def scan(source: bytes) -> Scanned | None:
     """Return what `source` states of its migration; None where only parsing it can tell.
@@ -41,69 +32,115 @@ def scan(source: bytes) -> Scanned | None:
     What stands outside the class and the lists is not looked at: a file that is no Python for
     something there is read all the same.
     """
-    statement = _CLASS.search(source)
+    statement = source.find(_CLASS)
     if (
-        statement is None
+        statement < 0
+        or source[max(statement - 1, 0) : statement] not in (b"", b"\n")
         # Once in the class statement, once in its base: whoever says it again may change it.
         or source.count(b"Migration") != 2
         or b"\r" in source
         or b"\f" in source
         or b"\0" in source
         or b"<<<<<<<" in source
-        or not _is_utf8(source)
+        or not (source.isascii() or _is_utf8(source))
     ):
         return None
-    keys: dict[bytes, tuple[Key, ...]] = {}
-    swappable: tuple[str, ...] = ()
-    line_start = statement.start()
-    at = statement.end() + 1
-    for begin, kind in sorted(
-        (source.find(b"\n    " + word + b" = [", statement.end()) + 1, word)
-        for word in _WORDS
-        if word in source
+    lists: dict[bytes, _Entries] = {}
+    settings: dict[bytes, bytes] = {}
+    stated_at, at = statement, statement + len(_CLASS)
+    # Up to the first line that is not as plain as the lists are.
+    while (end := source.find(b"\n", at)) >= 0:
+        line = source[at:end]
+        name, _, value = line.removeprefix(b"    ").partition(b" = ")
+        if name in _LISTS and name not in lists and value[:1] == b"[":
+            close = source.find(b"]", at)
+            end = source.find(b"\n", close)
+            entries = _entries(source[source.index(b"[", at) + 1 : close])
+            if entries is None or min(close, end) < 0 or source[close + 1 : end].strip():
+                return None
+            lists[name] = entries
+            if name == b"dependencies":
+                stated_at = at
+        elif value in (b"True", b"False") and name not in settings:
+            settings[name] = value
+        elif line.startswith(b'    """'):
+            close = source.find(b'"""', at + 7)
+            end = source.find(b"\n", close)
+            if min(close, end) < 0 or source[close + 3 : end].strip():
+                return None
+        elif line.strip() and not line.lstrip().startswith(b"#"):
+            break
+        at = end + 1
+    initial = settings.get(b"initial")
+    if (
+        # Whatever says a list's name again may change the list.
+        any(source.count(word) != (word in lists) for word in _LISTS)
+        or source.count(b"initial") - source.count(b"_initial") != (initial is not None)
+        or not _is_code(source[:at])
     ):
-        found = _LIST.match(source, begin) if begin else None
-        if (
-            found is None
-            or source.count(kind) != 1
-            or _PLAIN_LINES.fullmatch(source, at, begin) is None
-        ):
-            return None
-        entries = _ENTRIES.findall(found[1])
-        keys[kind] = tuple((a.decode(), n.decode()) for a, n, setting in entries if not setting)
-        settings = tuple(setting.decode() for _, _, setting in entries if setting)
-        if kind == b"dependencies":
-            swappable, line_start = settings, begin
-        elif settings:
-            return None
-        at = found.end() + 1
-    plain = _PLAIN_LINES.match(source, at)
-    before = source[: plain.end() if plain else at]
-    if b'"""' in before or b"'''" in before or b"\\\n" in before:
         return None
-    initial = _INITIAL.findall(before) if b"initial = " in before else []
-    said = _INITIAL_SET.findall(source) if b"initial" in source else []
-    if len(initial) > 1 or len(initial) != len(said):
+    dependencies, swappable = lists.get(b"dependencies", _NONE)
+    run_before, swapped_before = lists.get(b"run_before", _NONE)
+    replaces, swapped_replaces = lists.get(b"replaces", _NONE)
+    if swapped_before or swapped_replaces:
         return None
     return (
-        source.count(b"\n", 0, line_start) + 1,
-        keys.get(b"dependencies", ()),
-        keys.get(b"run_before", ()),
-        keys.get(b"replaces", ()),
+        source.count(b"\n", 0, stated_at) + 1,
+        dependencies,
+        run_before,
+        replaces,
         swappable,
-        initial[0] == b"True" if initial else None,
+        None if initial is None else initial == b"True",
+    )
+
+
+def _entries(text: bytes) -> _Entries | None:
+    """Return what a list names, given what stands between its brackets."""
+    if not text.strip():
+        return _NONE
+    if not text.isascii() or b"\\" in text:
+        return None
+    written = text.decode()
+    quote = '"' if '"' in written else "'"
+    parts = written.split(quote)
+    names = parts[1::2]
+    # What stands around the names, one quote for each: `(","),(","),`
+    marks = "".join(quote.join(parts[::2]).split()).replace(",)", ")").removesuffix(",")
+    if len(parts) % 2 == 0 or not marks.endswith(")") or not "".join(names).isprintable():
+        return None
+    pair = f"({quote},{quote}"
+    settings = []
+    for mark in marks[:-1].split("),"):
+        if mark == pair:
+            continue
+        setting = mark.removeprefix(_SWAPPABLE)
+        # With white space somewhere in it, it may be something else.
+        if setting == mark or not setting.isidentifier() or mark not in written:
+            return None
+        settings.append(setting)
+    return tuple(zip(names[::2], names[1::2], strict=True)), tuple(settings)
+
+
+def _is_code(before: bytes) -> bool:
+    """Return whether code that begins like this goes on outside a string."""
+    if b"'''" in before or b"\\\n" in before:
+        return False
+    if b'"""' not in before:
+        return True
+    # In turn outside and inside of strings, if each one opens where nothing can hide it.
+    parts = before.split(b'"""')
+    openings = [part.rpartition(b"\n")[2] for part in parts[:-1:2]]
+    return (
+        len(parts) % 2 == 1
+        and not any(mark in opening for opening in openings for mark in (b'"', b"'", b"#"))
+        and not any(part.endswith(b"\\") for part in parts[1::2])
     )
 
 
 def _is_utf8(source: bytes) -> bool:
-    if source.isascii():
-        return True
     try:
         source.decode()
     except UnicodeDecodeError:
         return False
     # PEP 263 lets the first two lines name another encoding.
     return b"coding" not in b"".join(source.splitlines()[:2])
-
-
-_WORDS = (b"dependencies", b"run_before", b"replaces")

@@ -67,6 +67,20 @@ def test_what_makemigrations_writes_is_read_by_patterns() -> None:
 
 
 @pytest.mark.parametrize(
+    "changed",
+    [
+        WRITTEN.replace(b"class Migration", b'SQL = """\nSELECT "x"\n"""\n\n\nclass Migration'),
+        WRITTEN.replace(b"    initial", b'    """Why: "so".\n    """\n\n    initial'),
+        WRITTEN.replace(b"'zoo', '0001_initial'", b"\n'zoo',\n'0001_initial',\n"),
+        WRITTEN.replace(b"'", b'"'),
+    ],
+)
+def test_documentation_sql_and_long_names_are_read_by_patterns(changed: bytes) -> None:
+    assert changed != WRITTEN
+    assert agrees(changed)
+
+
+@pytest.mark.parametrize(
     ("old", "new"),
     [
         (b"    ]\n\n    operations", b"    ]\n    dependencies += [('a', 'b')]\n\n    operations"),
@@ -84,6 +98,14 @@ def test_what_makemigrations_writes_is_read_by_patterns() -> None:
         (b"class Migration(migrations.Migration)", b"class Migration(Base)"),
         (b"class Migration", b"if True:\n  pass\n\nclass Migration"),
         (b"class Migration", b'"""\nclass Other(migrations.Migration):\n"""\nclass Migration'),
+        (b"class Migration", b'# """\nx = """\nclass Migration'),
+        (b"class Migration", b'x = \'"""\'\ny = """\nclass Migration'),
+        (b"class Migration", b'x = """\\"""\nclass Migration'),
+        (b"    operations", b"    initial: bool = False\n    operations"),
+        (b"('zoo', '0001_initial')", b"(b'zoo', '0001_initial')"),
+        (b"('zoo', '0001_initial')", b"('zoo', '0001_initial'), ()"),
+        (b"('zoo', '0001_initial')", b"('zoo', ), ('0001_initial', )"),
+        (b"settings.AUTH_USER_MODEL", b"settings.AUTH_ USER_MODEL"),
         (b"    operations", b"    replaces = [('zoo', '0001_a')]\n\n    operations"),
         (b"    operations", b"    run_before = [('zoo', '0003_b')]\n\n    operations"),
         (b"    operations", b"    replaces = list()\n\n    operations"),
@@ -122,12 +144,18 @@ PIECES = st.sampled_from(
         b"    def other(self):\n        self.replaces = []\n",
         b"x = 1\n",
         b"    '''\n",
+        b'    """\n',
+        b'    """Says "initial".\n    """\n',
+        b'    \'"""\'\n',
     ]
 )
 
 
 @settings(max_examples=400)
-@given(st.lists(PIECES, max_size=7), st.sampled_from([b"", b"'''\n", b"# '\n", b"x = '''\n'''\n"]))
+@given(
+    st.lists(PIECES, max_size=7),
+    st.sampled_from([b"", b"'''\n", b"# '\n", b"x = '''\n'''\n", b'x = """\n', b'# """\n']),
+)
 @example([b"    '''\n", b"    dependencies = []\n", b"    '''\n"], b"")
 def test_any_class_body_is_read_alike_or_left_to_parsing(
     pieces: list[bytes], before: bytes
