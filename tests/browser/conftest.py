@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.checkout import copy_project, run_python
@@ -78,6 +79,18 @@ class Walk:
     def goto(self, path: str) -> None:
         """Open the page at `path`."""
         self.page.goto(f"{self.address}{path}")
+
+    def violations(self) -> list[str]:
+        """Return what axe-core finds wrong with the page: the rules, and where."""
+        complaints = list(self.complaints)
+        found = Axe().run(self.page).response["violations"]
+        # It tries styles on, which a strict policy of the page refuses.
+        self.complaints[:] = complaints
+        return [
+            f"{rule['id']}: {node['html'][:200]} ({node['failureSummary']})"
+            for rule in found
+            for node in rule["nodes"]
+        ]
 
     def shoot(self, name: str) -> None:
         """Keep a picture of the page, where SHELTER_SCREENSHOTS names a folder for them."""

@@ -92,6 +92,14 @@ class Project:
             f'migrations.AddField("keeper", "{name}", models.TextField(default=""))',
         )
 
+    def add_chain(self, count: int) -> None:
+        """Write so many migrations that do nothing, one after the other, after the first one."""
+        before = "0001_initial"
+        for number in range(2, count + 2):
+            name = f"{number:04}_step"
+            self.write(name, before, f'migrations.RunSQL("SELECT {number}", "SELECT 1")')
+            before = name
+
     def write(self, name: str, parent: str, operation: str) -> None:
         """Write a migration of `keepers` of one operation."""
         (self.migrations / f"{name}.py").write_text(
@@ -122,4 +130,112 @@ def make_project(folder: Path, database: Mapping[str, Any] = SQLITE) -> Project:
     # makemigrations looks whether the history is consistent, and so makes the database's file.
     (folder / "zoo.sqlite3").unlink(missing_ok=True)
     project.commit()
+    return project
+
+
+ADMIN_SETTINGS = """
+SECRET_KEY = "x"
+DEBUG = True
+ALLOWED_HOSTS = ["127.0.0.1"]
+INSTALLED_APPS = [
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "shelter.versioning",
+    "zoo.keepers",
+]
+MIDDLEWARE = [
+    "zoo.urls.strict",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DATABASES = {"default": DATABASE, "other": OTHER}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ROOT_URLCONF = "zoo.urls"
+STATIC_URL = "static/"
+STATIC_ROOT = "static"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+"""
+
+# Two sites of their own, and a policy that allows nothing inline.
+ADMIN_URLS = """
+from django.contrib.admin import AdminSite
+from django.http import HttpResponse
+from django.urls import path
+
+from shelter.versioning.admin import LedgerEntryAdmin
+from shelter.versioning.models import LedgerEntry
+
+
+class ZooSite(AdminSite):
+    site_header = site_title = "Zoo"
+    enable_nav_sidebar = False
+
+
+keepers, ops = ZooSite(name="keepers"), ZooSite(name="ops")
+ops.register(LedgerEntry, LedgerEntryAdmin)
+urlpatterns = [
+    path("keepers/", keepers.urls),
+    path("ops/", ops.urls),
+    path("favicon.ico", lambda request: HttpResponse(status=204)),
+]
+
+
+def strict(get_response):
+    def answer(request):
+        response = get_response(request)
+        response["Content-Security-Policy"] = "default-src 'self'"
+        return response
+
+    return answer
+"""
+
+
+def make_admin_project(folder: Path, *, other: bool = False) -> Project:
+    """Make the project with two admin sites of its own, of which `ops` has the page "Migrations".
+
+    Its databases are migrated, a second one too if there is an `other`, and the people are `root`,
+    a superuser; `ops`, who may see the page; and `staff`, who may not. Each has the name as
+    password.
+    """
+    project = make_project(folder)
+    second = {**SQLITE, "NAME": "other.sqlite3"}
+    settings = ADMIN_SETTINGS.replace("DATABASE,", f"{SQLITE!r},")
+    settings = settings.replace('"other": OTHER', f'"other": {second!r}' if other else "")
+    (folder / "zoo/settings.py").write_text(settings)
+    (folder / "zoo/urls.py").write_text(ADMIN_URLS)
+    project.commit()
+    for alias in ("default", "other") if other else ("default",):
+        done = project.manage("migrate", "-v0", "--database", alias)
+        assert done.returncode == 0, done.stderr
+    done = project.run(
+        sys.executable,
+        "-c",
+        "import django; django.setup()\n"
+        "from django.contrib.auth.models import Permission, User\n"
+        "User.objects.create_superuser('root', password='root')\n"
+        "ops = User.objects.create_user('ops', password='ops', is_staff=True)\n"
+        "User.objects.create_user('staff', password='staff', is_staff=True)\n"
+        "ops.user_permissions.add(Permission.objects.get(codename='view_ledgerentry'))\n",
+    )
+    assert done.returncode == 0, done.stderr
     return project

@@ -79,6 +79,7 @@ def is_migration(name: str) -> bool:
 class Look:
     """The state of packages' files at one moment, and whether there is anything to find in them.
 
+    `state` holds the names, sizes, times and inodes: where it is the same, the files are.
     Packages are pairs of an app's label and a folder. `closed`: an app that is not among them is
     missing; else it may be anywhere. Raises OSError where a folder cannot be read.
     """
@@ -107,12 +108,16 @@ class Look:
                     f"{status.st_ctime_ns} {status.st_ino}"
                 )
                 self.files.append(((label, name[:-3]), entry.path))
-        self._state = "\n".join(state).encode(errors="surrogateescape")
+        self.state = "\n".join(state).encode(errors="surrogateescape")
         self._memory = _cache_file(self.packages)
+
+    def is_settled(self, now_ns: int) -> bool:
+        """Return whether files that have this `state` later are, as of `now_ns`, the same ones."""
+        return now_ns - self._newest >= _RACY_NS
 
     def nothing_to_find(self) -> bool:
         """Return True where the whole check would find nothing; False where it may."""
-        if _remembered(self._memory) == self._state:
+        if _remembered(self._memory) == self.state:
             return True
         if len({label for label, _ in self.packages}) < len(self.packages):
             return False
@@ -145,11 +150,11 @@ class Look:
         try:
             os.makedirs(os.path.dirname(self._memory), exist_ok=True)
             with open(unfinished, "wb") as file:
-                file.write(self._state)
-            if os.stat(unfinished).st_mtime_ns - self._newest < _RACY_NS:
-                os.unlink(unfinished)
-            else:
+                file.write(self.state)
+            if self.is_settled(os.stat(unfinished).st_mtime_ns):
                 os.replace(unfinished, self._memory)
+            else:
+                os.unlink(unfinished)
         except OSError:
             return
 

@@ -47,7 +47,10 @@ class LedgerEntry(models.Model):
         managed = False
         db_table = "versioning_ledger"
         verbose_name = "ledger entry"
-        verbose_name_plural = "ledger entries"
+        # The admin's page is named so, which shows more than the entries.
+        verbose_name_plural = "migrations"
+        # Nobody adds, changes or deletes what was.
+        default_permissions = ("view",)
 
     def __str__(self) -> str:
         return f"{self.app}.{self.name} {self.outcome}"

@@ -166,3 +166,30 @@ def applied_rows(alias: str) -> dict[Key, datetime]:
     """Return what the table `django_migrations` says is applied, and since when."""
     recorder = MigrationRecorder(connections[alias])
     return {key: row.applied for key, row in recorder.applied_migrations().items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """All that both tables say; `ledger` is None where there is none."""
+
+    rows: tuple[tuple[str, str, datetime], ...] = ()
+    ledger: tuple[tuple[object, ...], ...] | None = None
+
+    @property
+    def applied(self) -> set[Key]:
+        """What is applied."""
+        return {(app, name) for app, name, _ in self.rows}
+
+
+def recorded(alias: str) -> Recorded:
+    """Return what was recorded: where it is the same later, nothing was recorded since."""
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+    recorder = MigrationRecorder(connection)
+    rows = recorder.migration_qs.order_by("pk").values_list("app", "name", "applied")
+    entries = LedgerEntry.objects.using(alias).order_by("pk").values_list()
+    return Recorded(
+        tuple(rows) if recorder.Migration._meta.db_table in tables else (),
+        tuple(entries) if TABLE in tables else None,
+    )
