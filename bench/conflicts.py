@@ -86,7 +86,7 @@ def outcome_of(case: Mapping[str, Any], path: Path) -> Outcome:
             if source.path.rpartition("/")[0] == case["app_dir"]
         )
         graph = build_graph(history.migrations, foreign=True)
-        judgement = judge(graph.fork(label), history)
+        judgement = judge(graph.fork(label), graph, history)
         if judgement.verdict is Verdict.CONTRADICTORY:
             return Outcome(case["case"], judgement.verdict, REFUSED, judgement.reason)
         try:

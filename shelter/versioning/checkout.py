@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shelter.versioning import project
 from shelter.versioning.checking import COMMAND, check_merges
@@ -15,13 +16,19 @@ from shelter.versioning.history.packages import read_packages, with_imported
 from shelter.versioning.ledger.rows import applied_migrations
 from shelter.versioning.report.findings import Report
 
+if TYPE_CHECKING:
+    from shelter.versioning.conflicts.judging import Compare
 
-def check_checkout(apps: Collection[str] | None = None, *, database: str | None = None) -> Report:
+
+def check_checkout(
+    apps: Collection[str] | None = None, *, database: str | None = None, exactly: bool = False
+) -> Report:
     """Return what is wrong with the migrations of this checkout, those of `apps` alone if given.
 
     A file that cannot be read without running it is imported: it is this project's own code. With
-    the alias of a `database` the report tells what is applied there. Raises OSError when a
-    file cannot be read, and ImproperlyConfigured as `project.packages()`.
+    the alias of a `database` the report tells what is applied there. With `exactly` the sides of a
+    conflict are judged by the models' states, for which all migrations are imported. Raises OSError
+    when a file cannot be read, and ImproperlyConfigured as `project.packages()`.
     """
     history = read_packages(project.packages(), project.root())
     history = with_imported(history, project.imported(history.unreadable))
@@ -32,8 +39,23 @@ def check_checkout(apps: Collection[str] | None = None, *, database: str | None 
         Origins.of_checkout(Repository(project.root())),
         apps=apps,
         applied=None if database is None else applied_migrations(database),
+        exactly=compare_states() if exactly and graph.conflicts() else None,
     )
     return Report(COMMAND, findings)
+
+
+def compare_states() -> Compare | None:
+    """Return what judges two sides of this checkout by the models' states.
+
+    None where the migrations cannot be loaded: what their text tells is known all the same.
+    """
+    loader = project.loader()
+    if loader is None:
+        return None
+    # Seldom needed, and slow to import.
+    from shelter.versioning.conflicts.states import States  # noqa: PLC0415
+
+    return States(loader).compare
 
 
 def check_merges_of_checkout(

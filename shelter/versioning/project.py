@@ -111,6 +111,17 @@ def imported(places: Iterable[Unreadable]) -> dict[Key, Migration]:
     return found
 
 
+def loader() -> MigrationLoader | None:
+    """Return the migrations of the installed apps, imported; None where they cannot be.
+
+    A file with a merge's conflict in it, or a dependency that no file provides, is told elsewhere.
+    """
+    try:
+        return MigrationLoader(None)
+    except Exception:  # noqa: BLE001  # it runs code, which may raise anything
+        return None
+
+
 def _keys(entries: Iterable[Sequence[str]]) -> tuple[Key, ...]:
     return tuple((str(app), str(name)) for app, name in entries)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from django.db import DatabaseError, connections
 
 from shelter.versioning import project
+from shelter.versioning.checkout import compare_states
 from shelter.versioning.conflicts.judging import judge
 from shelter.versioning.history.git import Repository
 from shelter.versioning.history.graph import Graph, build_graph
@@ -161,8 +162,9 @@ def _judge(
     accept_unknown: bool,
 ) -> None:
     """Raise CannotRebaseError where the sides of a fork must not change places."""
+    exactly = compare_states()
     for app in sorted(set(mine) & set(graph.conflicts())):
-        judgement = judge(graph.fork(app), history)
+        judgement = judge(graph.fork(app), graph, history, exactly)
         told = f"The sides of {app} are {judgement.verdict}: {judgement.reason}"
         if judgement.verdict is Verdict.CONTRADICTORY:
             raise CannotRebaseError(

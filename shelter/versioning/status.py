@@ -69,7 +69,7 @@ def status_of(databases: Collection[str], *, drift: bool = False) -> Report:
     """
     findings: list[Finding] = []
     for number, database in enumerate(databases):
-        files = check_checkout(database=database)
+        files = check_checkout(database=database, exactly=True)
         found = [finding for finding in files.findings if finding.id in _OF_THE_FILES]
         # What the files say is the same for all; what is applied is told of the first one.
         findings += found if number == 0 else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from shelter.versioning.history.git import (
     Commit,
@@ -17,6 +18,9 @@ from shelter.versioning.history.graph import Fork, Graph, Side
 from shelter.versioning.history.migration import Key
 from shelter.versioning.history.packages import History
 from shelter.versioning.report.findings import Branch, BranchMigration, Finding, Level, Verdict
+
+if TYPE_CHECKING:
+    from shelter.versioning.conflicts.judging import Compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +116,12 @@ def explain(
     apps: Collection[str] | None = None,
     applied: Collection[Key] | None = None,
     against: str | None = None,
+    exactly: Compare | None = None,
 ) -> tuple[Finding, ...]:
     """Return the findings on `graph`, for `apps` alone if given.
 
     `applied` is what the local database has applied, None where no database was asked. `against` is
-    the ref whose merge the graph is of.
+    the ref whose merge the graph is of. `exactly` judges two sides where they may be run.
     """
     forks = [graph.fork(app) for app in graph.conflicts() if apps is None or app in apps]
     findings: list[Finding] = []
@@ -124,7 +129,7 @@ def explain(
         findings.append(_waiting(origins.in_progress))
     if forks:
         explainer = _Explainer(
-            history, graph, origins, applied, against, _commits(history, origins, forks)
+            history, graph, origins, applied, against, exactly, _commits(history, origins, forks)
         )
         findings += (finding for fork in forks for finding in explainer.conflict(fork))
     findings += (
@@ -147,6 +152,7 @@ class _Explainer:
     origins: Origins
     applied: Collection[Key] | None
     against: str | None
+    exactly: Compare | None
     commits: Mapping[str, Commit]
 
     def conflict(self, fork: Fork) -> Iterator[Finding]:
@@ -156,7 +162,7 @@ class _Explainer:
 
         leaves = tuple(side.leaf[1] for side in fork.sides)
         folder = PurePosixPath(self.graph.migrations[fork.sides[0].leaf].path).parent
-        judgement = judge(fork, self.history)
+        judgement = judge(fork, self.graph, self.history, self.exactly)
         yield Finding(
             id="versioning.W001",
             level=Level.WARNING,

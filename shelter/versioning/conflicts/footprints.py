@@ -34,9 +34,10 @@ class Effect(Enum):
 class Touch:
     """An operation's effect on a model (`part` is empty) or on a part of one.
 
-    A part is `field x`, `index x` (constraints too) or `option x`. `value` tells what is set, so
-    that two who set the same are no matter. `harmless`: of a made field, that rows can be inserted
-    without naming it.
+    A part is `field x`, `index x` (constraints too) or `option x`, or a name in the database:
+    `column x`; of the model `_ANY`, `index x` and `table x`. `value` tells what is set, or whose
+    the name is, so that two who do the same are no matter. `harmless`: of a made field, that rows
+    can be inserted without naming it.
     """
 
     effect: Effect
@@ -184,38 +185,123 @@ def _of(effect: Effect, part: str, value: str = "", *, harmless: bool = False) -
     return effect, None, part, value, harmless
 
 
+_ANY: Model = ("*", "*")
+"""Stands for the schema, which has each name of a table or an index once."""
+
+
+def _in_schema(effect: Effect, part: str, owner: str) -> _Found:
+    return effect, _ANY, part, owner, False
+
+
 def _create_model(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
+    name = _name(arguments.get("name"))
     yield _of(Effect.MAKE, "")
-    for name in ("fields", "bases"):
-        if name in arguments:
-            yield from _targets(app, arguments[name])
+    fields = arguments.get("fields")
+    if fields is not None:
+        yield from _targets(app, fields)
+    bases = arguments.get("bases")
+    if bases is not None:
+        yield from _targets(app, bases)
+        # A model must not have what it inherits.
+        for field in _first_names(fields):
+            for base in _bases_of(app, bases):
+                yield Effect.NEED, base, f"field {field}", "", False
+    options = arguments.get("options")
+    given = _keyword(options, "db_table")
+    table = f"{app}_{name}" if given is None else _name(given)
+    yield _in_schema(Effect.MAKE, f"table {table}", f"{app}.{name}")
+    for call in ast.walk(options) if options is not None else ():
+        # Indexes and constraints that a squash moved here.
+        if isinstance(call, ast.Call) and _keyword(call, "name") is not None:
+            made = _name(_keyword(call, "name"))
+            yield _in_schema(Effect.MAKE, f"index {made}", f"{app}.{name}.{made}")
+
+
+def _first_names(node: ast.expr | None) -> Iterator[str]:
+    """Yield the names in a list of named fields."""
+    for element in node.elts if isinstance(node, ast.List | ast.Tuple) else ():
+        if isinstance(element, ast.Tuple | ast.List) and element.elts:
+            yield _name(element.elts[0])
+
+
+def _bases_of(app: str, node: ast.expr) -> Iterator[Model]:
+    for element in node.elts if isinstance(node, ast.List | ast.Tuple) else ():
+        model = _model_named(app, element)
+        if model is not None and "." in str(getattr(element, "value", "")):
+            yield model
+
+
+def _keyword(node: ast.expr | None, name: str) -> ast.expr | None:
+    """Return what a call or a dictionary gives for `name`."""
+    if isinstance(node, ast.Call):
+        return next((keyword.value for keyword in node.keywords if keyword.arg == name), None)
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and key.value == name:
+                return value
+    return None
 
 
 def _rename_model(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
-    yield Effect.DROP, (app, _name(arguments.get("old_name"))), "", "", False
-    yield Effect.MAKE, (app, _name(arguments.get("new_name"))), "", "", False
+    old, new = _name(arguments.get("old_name")), _name(arguments.get("new_name"))
+    yield Effect.DROP, (app, old), "", "", False
+    yield Effect.MAKE, (app, new), "", "", False
+    yield _in_schema(Effect.DROP, f"table {app}_{old}", f"{app}.{old}")
+    yield _in_schema(Effect.MAKE, f"table {app}_{new}", f"{app}.{new}")
+
+
+def _alter_table(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
+    table = arguments.get("table")
+    yield _of(Effect.SET, "option table", ast.dump(table) if table is not None else "")
+    if isinstance(table, ast.Constant) and table.value is None:
+        return
+    owner = f"{app}.{_name(arguments.get('name'))}"
+    yield _in_schema(Effect.MAKE, f"table {_name(table)}", owner)
 
 
 def _add_field(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
-    value = arguments.get("field")
-    yield _of(
-        Effect.MAKE, f"field {_name(arguments.get('name'))}", harmless=_may_be_left_out(value)
-    )
+    name, value = _name(arguments.get("name")), arguments.get("field")
+    yield _of(Effect.MAKE, f"field {name}", harmless=_may_be_left_out(value))
     if value is not None:
         yield from _targets(app, value)
+        yield _of(Effect.MAKE, f"column {_column(name, value)}", name)
+        if kind_of(value).endswith("ManyToManyField") and _keyword(value, "through") is None:
+            model = _name(arguments.get("model_name"))
+            given = _keyword(value, "db_table")
+            table = f"{app}_{model}_{name}" if given is None else _name(given)
+            yield _in_schema(Effect.MAKE, f"table {table}", f"{app}.{model}.{name}")
+
+
+def _column(name: str, value: ast.expr) -> str:
+    given = _keyword(value, "db_column")
+    if given is not None and not (isinstance(given, ast.Constant) and given.value is None):
+        return _name(given)
+    is_key = kind_of(value).endswith(("ForeignKey", "OneToOneField"))
+    return f"{name}_id" if is_key else name
 
 
 def _alter_field(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
-    value = arguments.get("field")
+    name, value = _name(arguments.get("name")), arguments.get("field")
     shown = ast.dump(value) if value is not None else ""
-    yield _of(Effect.SET, f"field {_name(arguments.get('name'))}", shown)
+    yield _of(Effect.SET, f"field {name}", shown)
     if value is not None:
         yield from _targets(app, value)
+        yield _of(Effect.MAKE, f"column {_column(name, value)}", name)
 
 
 def _rename_field(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
-    yield _of(Effect.DROP, f"field {_name(arguments.get('old_name'))}")
-    yield _of(Effect.MAKE, f"field {_name(arguments.get('new_name'))}")
+    old, new = _name(arguments.get("old_name")), _name(arguments.get("new_name"))
+    for effect, name in ((Effect.DROP, old), (Effect.MAKE, new)):
+        yield _of(effect, f"field {name}")
+        for column in (name, f"{name}_id"):
+            yield _of(effect, f"column {column}", name)
+
+
+def _remove_field(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
+    name = _name(arguments.get("name"))
+    yield _of(Effect.DROP, f"field {name}")
+    for column in (name, f"{name}_id"):
+        yield _of(Effect.DROP, f"column {column}", name)
 
 
 def _add_index(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
@@ -231,7 +317,8 @@ def _add_index(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
     part = f"index {_name(name)}"
     yield _of(Effect.MAKE, part)
     # Names of indexes and constraints are of the whole schema on PostgreSQL and SQLite.
-    yield Effect.MAKE, ("*", "*"), part, "", False
+    owner = f"{app}.{_name(arguments.get('model_name'))}.{_name(name)}"
+    yield _in_schema(Effect.MAKE, part, owner)
     assert isinstance(value, ast.Call)
     said = [keyword.value for keyword in value.keywords if keyword.arg not in ("name", "opclasses")]
     for word in {word for part in (*value.args, *said) for word in _words(part)}:
@@ -239,9 +326,18 @@ def _add_index(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
 
 
 def _rename_index(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
-    if "old_name" in arguments:
-        yield _of(Effect.DROP, f"index {_name(arguments['old_name'])}")
-    yield _of(Effect.MAKE, f"index {_name(arguments.get('new_name'))}")
+    model = _name(arguments.get("model_name"))
+    for effect, key in ((Effect.DROP, "old_name"), (Effect.MAKE, "new_name")):
+        if key in arguments:
+            name = _name(arguments[key])
+            yield _of(effect, f"index {name}")
+            yield _in_schema(effect, f"index {name}", f"{app}.{model}.{name}")
+
+
+def _remove_index(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
+    model, name = _name(arguments.get("model_name")), _name(arguments.get("name"))
+    yield _of(Effect.DROP, f"index {name}")
+    yield _in_schema(Effect.DROP, f"index {name}", f"{app}.{model}.{name}")
 
 
 def _together(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
@@ -269,14 +365,16 @@ def _single(effect: Effect, sort: str) -> _Reader:
 
 
 def _delete_model(app: str, arguments: Mapping[str, ast.expr]) -> Iterator[_Found]:
+    name = _name(arguments.get("name"))
     yield _of(Effect.DROP, "")
+    yield _in_schema(Effect.DROP, f"table {app}_{name}", f"{app}.{name}")
 
 
 _READERS: Mapping[str, _Reader] = {
     "CreateModel": _create_model,
     "DeleteModel": _delete_model,
     "RenameModel": _rename_model,
-    "AlterModelTable": _setter("table"),
+    "AlterModelTable": _alter_table,
     "AlterModelTableComment": _setter("comment"),
     "AlterUniqueTogether": _together,
     "AlterIndexTogether": _together,
@@ -284,14 +382,14 @@ _READERS: Mapping[str, _Reader] = {
     "AlterModelOptions": _setter("options"),
     "AlterModelManagers": _setter("managers"),
     "AddIndex": _add_index,
-    "RemoveIndex": _single(Effect.DROP, "index"),
+    "RemoveIndex": _remove_index,
     "RenameIndex": _rename_index,
     "AddConstraint": _add_index,
-    "RemoveConstraint": _single(Effect.DROP, "index"),
+    "RemoveConstraint": _remove_index,
     "ValidateConstraint": _single(Effect.NEED, "index"),
     "AlterConstraint": _single(Effect.SET, "index"),
     "AddField": _add_field,
-    "RemoveField": _single(Effect.DROP, "field"),
+    "RemoveField": _remove_field,
     "AlterField": _alter_field,
     "RenameField": _rename_field,
 }
@@ -300,17 +398,17 @@ _READERS: Mapping[str, _Reader] = {
 def _targets(app: str, node: ast.expr) -> Iterator[_Found]:
     """Yield the models that fields, or bases, refer to."""
     for call in ast.walk(node):
-        if isinstance(call, ast.Call):
+        if isinstance(call, ast.Call) and _is_relation(call):
             named = [keyword.value for keyword in call.keywords if keyword.arg in ("to", "through")]
+            to_field = _keyword(call, "to_field")
             for value in (*call.args[:1], *named):
                 target = _model_named(app, value)
-                if target is not None and _is_relation(call):
+                if target is not None:
                     yield Effect.NEED, target, "", "", False
-    if isinstance(node, ast.Tuple | ast.List):
-        for value in node.elts:
-            target = _model_named(app, value)
-            if target is not None and "." in str(getattr(value, "value", "")):
-                yield Effect.NEED, target, "", "", False
+                    if to_field is not None:
+                        yield Effect.NEED, target, f"field {_name(to_field)}", "", False
+    for target in _bases_of(app, node):
+        yield Effect.NEED, target, "", "", False
 
 
 def _is_relation(call: ast.Call) -> bool:

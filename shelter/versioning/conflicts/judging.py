@@ -1,13 +1,18 @@
-"""Whether the sides of a fork may be applied in either order, told from their files' text."""
+"""Whether the sides of a fork may be applied in either order.
+
+It is told from the text of their files, and where the project may be run also by the models' states
+(`conflicts/states.py`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from shelter.versioning.conflicts.footprints import Code, Effect, Footprint, Model, Touch
-from shelter.versioning.history.graph import Fork, Side
+from shelter.versioning.history.graph import Fork, Graph
+from shelter.versioning.history.migration import Key
 from shelter.versioning.history.packages import History
 from shelter.versioning.history.reading import listed_operations
 from shelter.versioning.report.findings import Verdict
@@ -29,19 +34,72 @@ class Judgement:
     reason: str
 
 
-def judge(fork: Fork, history: History) -> Judgement:
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """What the models' states say of two sides, and what they do not know.
+
+    `code`: there is SQL or Python; `beside`: there are operations that change tables in ways that
+    their states do not tell.
+    """
+
+    judgement: Judgement
+    code: bool
+    beside: bool
+
+
+Compare = Callable[[Sequence[Key], Sequence[Key]], Exact]
+"""Judges two sides by the models' states: each what leads to its leaf and not to the other's."""
+
+
+def judge(fork: Fork, graph: Graph, history: History, exactly: Compare | None = None) -> Judgement:
     """Return the verdict on the sides of `fork`, every two of them compared.
 
-    It is told by what their operations touch; nothing is run.
+    It is told by what their operations touch; nothing is run. With `exactly`, that tells what
+    Django's own operations do, and their text what SQL and Python do.
     """
-    footprints = [_footprint(side, history) for side in fork.sides]
-    judgements = [_compared(one, two) for one, two in combinations(footprints, 2)]
+    plans = [graph.forwards_plan(side.leaf) for side in fork.sides]
+    judgements = [_compared(one, two, history, exactly) for one, two in combinations(plans, 2)]
+    return _gravest(judgements)
+
+
+def _gravest(judgements: Iterable[Judgement]) -> Judgement:
     return min(judgements, key=lambda judgement: _ORDER.index(judgement.verdict))
 
 
-def _footprint(side: Side, history: History) -> Footprint:
+def _compared(
+    one: Sequence[Key], two: Sequence[Key], history: History, exactly: Compare | None
+) -> Judgement:
+    mine, other = _without(one, two), _without(two, one)
+    if not mine or not other:
+        first = (two if mine else one)[-1][1]
+        return Judgement(
+            Verdict.INDEPENDENT, f"{first} comes first in any case, by way of another app."
+        )
+    ours, theirs = _footprint(mine, history), _footprint(other, history)
+    exact = None if exactly is None else exactly(mine, other)
+    found = []
+    if exact is not None and exact.judgement.verdict is not Verdict.INDEPENDENT:
+        found.append(exact.judgement)
+    if exact is None or exact.beside or exact.judgement.verdict is Verdict.UNKNOWN:
+        found += _clashes(ours, theirs)
+    if exact is None or exact.code:
+        found += (clash for code in ours.code for clash in _code_clashes(code, theirs))
+        found += (clash for code in theirs.code for clash in _code_clashes(code, ours))
+    if found:
+        return _gravest(found)
+    if any(code.models is None for code in (*ours.code, *theirs.code)):
+        return Judgement(Verdict.INDEPENDENT, "Both orders give the same models.")
+    return Judgement(Verdict.INDEPENDENT, _why_independent(ours, theirs))
+
+
+def _without(plan: Sequence[Key], other: Collection[Key]) -> list[Key]:
+    other = set(other)
+    return [key for key in plan if key not in other]
+
+
+def _footprint(keys: Sequence[Key], history: History) -> Footprint:
     footprint = Footprint()
-    for app, name in side.migrations:
+    for app, name in keys:
         listed = listed_operations(history.sources[app, name].content)
         if listed is None:
             reason = f"the operations of {name} cannot be read without running it"
@@ -49,16 +107,6 @@ def _footprint(side: Side, history: History) -> Footprint:
         else:
             footprint.add(app, listed)
     return footprint
-
-
-def _compared(one: Footprint, two: Footprint) -> Judgement:
-    found = [*_clashes(one, two)]
-    for mine, other in ((one, two), (two, one)):
-        for code in mine.code:
-            found += _code_clashes(code, mine, other)
-    if found:
-        return min(found, key=lambda judgement: _ORDER.index(judgement.verdict))
-    return Judgement(Verdict.INDEPENDENT, _why_independent(one, two))
 
 
 # --- Operations against operations ---------------------------------------------------------------
@@ -83,7 +131,7 @@ def _clash(mine: Touch, other: Touch) -> Judgement | None:
         model = mine if mine.part == "" else other
         if model.effect not in exists:
             return None
-    elif mine.part != other.part:
+    elif mine.part != other.part or _is_one_name(mine, other):
         return None
     if Effect.MAKE in (mine.effect, other.effect) or Effect.DROP in (mine.effect, other.effect):
         if mine.operation == other.operation and mine.effect is other.effect:
@@ -103,10 +151,18 @@ def _clash(mine: Touch, other: Touch) -> Judgement | None:
     return None
 
 
+def _is_one_name(mine: Touch, other: Touch) -> bool:
+    """Return whether both speak of one thing by its name in the database: that is told elsewhere.
+
+    What is done to the thing itself has touches of its own.
+    """
+    return bool(mine.value) and mine.value == other.value and mine.effect is not Effect.SET
+
+
 # --- Code against operations, and against code ---------------------------------------------------
 
 
-def _code_clashes(code: Code, mine: Footprint, other: Footprint) -> Iterator[Judgement]:
+def _code_clashes(code: Code, other: Footprint) -> Iterator[Judgement]:
     if code.models is None:
         if other.touches or any(_does_something(theirs) for theirs in other.code):
             yield _unknown(f"{_sentence(code.reason)}, so that what it touches is not known.")
@@ -133,7 +189,7 @@ def _does_something(code: Code) -> bool:
 def _doubt(code: Code, touch: Touch) -> str:
     """Return how `code` may depend on what `touch` changes; nothing where it does not."""
     assert code.models is not None
-    if touch.effect is Effect.NEED or touch.model[0] == "*":
+    if touch.effect is Effect.NEED or touch.model[0] == "*" or touch.part.startswith("column "):
         return ""
     if touch.model in code.models:
         return _doubt_of_own(code, touch)

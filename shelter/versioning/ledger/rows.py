@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 
 from django.apps import apps
 from django.db import DatabaseError, connections
-from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
@@ -15,7 +15,7 @@ from django.db.migrations.state import ProjectState
 from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.provenance import code_of
-from shelter.versioning.ledger.replaying import CannotReplayError, replay
+from shelter.versioning.replay import CannotRunError, replay, same, steps_of
 
 
 def ghosts(loader: MigrationLoader) -> list[Key]:
@@ -103,15 +103,22 @@ def renamed(loader: MigrationLoader, entries: Mapping[Key, LedgerEntry]) -> dict
 def _fits(loader: MigrationLoader, moves: Mapping[Key, Key]) -> bool:
     """Return whether, with rows so renamed, applying the rest ends where the files' order does."""
     applied = {moves.get(key, key) for key in loader.applied_migrations}
-    plan = dict.fromkeys(
-        key for leaf in loader.graph.leaf_nodes() for key in loader.graph.forwards_plan(leaf)
+    plan = list(
+        dict.fromkeys(
+            key for leaf in loader.graph.leaf_nodes() for key in loader.graph.forwards_plan(leaf)
+        )
     )
-    as_applied = ProjectState(real_apps=loader.unmigrated_apps)
-    as_filed = as_applied.clone()
-    nodes = loader.graph.nodes
+    as_applied = sorted(plan, key=lambda key: key not in applied)
+    pairs = zip(as_applied, plan, strict=True)
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    base = ProjectState(real_apps=loader.unmigrated_apps)
+    for key in as_applied[:alike]:
+        loader.graph.nodes[key].mutate_state(base, preserve=False)
     try:
-        replay((nodes[key] for key in sorted(plan, key=lambda key: key not in applied)), as_applied)
-        replay((nodes[key] for key in plan), as_filed)
-    except CannotReplayError:
+        one, two = (
+            replay(base, steps_of(loader.graph.nodes[key] for key in order[alike:]))
+            for order in (as_applied, plan)
+        )
+    except CannotRunError:
         return False
-    return not MigrationAutodetector(as_applied, as_filed).changes(graph=loader.graph)
+    return same(one, two)

@@ -22,7 +22,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from shelter.versioning.history.migration import Key
-from shelter.versioning.ledger.replaying import CannotReplayError, replay
+from shelter.versioning.replay import CannotRunError, replay, steps_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,13 @@ def applied_models(loader: MigrationLoader) -> Apps:
         key for leaf in loader.graph.leaf_nodes() for key in loader.graph.forwards_plan(leaf)
     )
     try:
-        replay((loader.graph.nodes[key] for key in plan if key in loader.applied_migrations), state)
-    except CannotReplayError as error:
+        state = replay(
+            state,
+            steps_of(loader.graph.nodes[key] for key in plan if key in loader.applied_migrations),
+        )
+    except CannotRunError as error:
         raise CannotTakeBackError(
-            f"What is to be taken back was changed since by migrations that stay applied. {error}"
+            f"What is to be taken back was changed since by migrations that stay applied. {error}."
         ) from error
     registry: Apps = state.apps
     return registry

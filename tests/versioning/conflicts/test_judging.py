@@ -1,16 +1,23 @@
 """Whether two sides commute: the verdict from text, held to what a real database does."""
 
-from itertools import product
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations_with_replacement
 
 import pytest
 from django.db import connection, migrations, models, transaction
-from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shelter.versioning.conflicts.judging import Judgement, judge
+from shelter.versioning.conflicts.states import judge_steps
 from shelter.versioning.history.graph import build_graph
 from shelter.versioning.history.packages import read_folders
+from shelter.versioning.ledger.schema import Table, read_tables
+from shelter.versioning.replay import Step, replay, same
 from shelter.versioning.report.findings import Verdict
 
 HEADER = """
@@ -42,7 +49,8 @@ def verdict_on(one: str, two: str, before: str = "") -> Judgement:
             }
         }
     )
-    return judge(build_graph(history.migrations).fork("zoo"), history)
+    graph = build_graph(history.migrations)
+    return judge(graph.fork("zoo"), graph, history)
 
 
 # --- Against a real database ---------------------------------------------------------------------
@@ -55,6 +63,7 @@ BASE = [
             ("name", models.CharField(max_length=20)),
             ("age", models.IntegerField(default=0)),
             ("rank", models.IntegerField(default=0)),
+            ("code", models.CharField(max_length=9, unique=True)),
         ],
     ),
     migrations.AddIndex("Keeper", models.Index(fields=["rank"], name="keeper_rank")),
@@ -109,62 +118,185 @@ OPERATIONS = [
 ]
 
 
+# Names that a database has once, and relations that go further than a name.
+NAMES = [
+    'migrations.AddField("keeper", "nick", models.TextField(null=True, db_column="alias"))',
+    'migrations.AddField("keeper", "alias", models.TextField(null=True))',
+    'migrations.AlterField("keeper", "age", models.IntegerField(default=0, db_column="alias"))',
+    (
+        'migrations.AddField("keeper", "cage", models.ForeignKey("zoo.Cage", models.CASCADE, '
+        "null=True))"
+    ),
+    'migrations.AddField("keeper", "cage_id", models.IntegerField(null=True))',
+    'migrations.AddField("keeper", "cages", models.ManyToManyField("zoo.Cage"))',
+    (
+        'migrations.AddField("cage", "boss", models.ForeignKey("zoo.Keeper", models.CASCADE, '
+        'to_field="code", null=True, related_name="+"))'
+    ),
+    'migrations.RemoveField("keeper", "code")',
+    'migrations.CreateModel("Staff", [("id", models.BigAutoField(primary_key=True))])',
+    (
+        'migrations.CreateModel("Crew", [("id", models.BigAutoField(primary_key=True))], '
+        'options={"db_table": "zoo_staff"})'
+    ),
+    (
+        'migrations.CreateModel("Post", [("id", models.BigAutoField(primary_key=True))], '
+        'options={"db_table": "zoo_keeper_cages"})'
+    ),
+    (
+        'migrations.CreateModel("Shift", [("id", models.BigAutoField(primary_key=True)), '
+        '("day", models.DateField())], '
+        'options={"indexes": [models.Index(fields=["day"], name="keeper_name")]})'
+    ),
+    (
+        'migrations.CreateModel("Chief", [("keeper_ptr", models.OneToOneField("zoo.Keeper", '
+        "models.CASCADE, auto_created=True, parent_link=True, primary_key=True)), "
+        '("badge", models.TextField())], bases=("zoo.keeper",))'
+    ),
+    'migrations.AddField("keeper", "badge", models.TextField(null=True))',
+    'migrations.AlterModelTable("cage", "zoo_staff")',
+    'migrations.AlterModelTable("keeper", "zoo_warden")',
+    'migrations.RemoveIndex("keeper", "keeper_rank")',
+    'migrations.AddIndex("keeper", models.Index(fields=["name"], name="keeper_name"))',
+    'migrations.RenameModel("Keeper", "Warden")',
+    'migrations.RenameField("keeper", "age", "alias")',
+]
+
+
 def made(operation: str) -> Operation:
     found = eval(operation, {"migrations": migrations, "models": models})
     assert isinstance(found, Operation)
     return found
 
 
-def applied(operations: list[Operation], state: ProjectState) -> ProjectState:
+def steps(operations: Iterable[str]) -> list[Step]:
+    return [("zoo", made(operation)) for operation in operations]
+
+
+def by_states(one: Iterable[str], two: Iterable[str]) -> Judgement:
+    return judge_steps(replay(ProjectState(), BASE_STEPS), steps(one), steps(two))
+
+
+BASE_STEPS: list[Step] = [("zoo", operation) for operation in BASE]
+
+Tables = Mapping[str, Table]
+
+
+def applied(operations: Iterable[Step], state: ProjectState) -> ProjectState:
     """Apply the operations to the database, and return the state after them."""
     state = state.clone()
     # Model classes made for another try know of the models of that one.
     state.__dict__.pop("apps", None)
     with connection.schema_editor() as editor:
-        for operation in operations:
+        for app, operation in operations:
             before = state.clone()
-            operation.state_forwards("zoo", state)
-            operation.database_forwards("zoo", editor, before, state)
+            operation.state_forwards(app, state)
+            operation.database_forwards(app, editor, before, state)
+        # What fails when the editor ends would leave its transaction open.
+        while editor.deferred_sql:
+            editor.execute(editor.deferred_sql.pop(0))
     return state
 
 
-def outcome(operations: list[Operation], base: ProjectState) -> ProjectState | None:
-    """Return the state that the operations lead to; None where they cannot run."""
-    state = base
+def outcome(operations: Iterable[Step], base: ProjectState) -> tuple[ProjectState, Tables] | None:
+    """Return the state and tables that the operations lead to; None where they cannot run."""
     try:
         with transaction.atomic():
             state = applied(operations, base)
+            with connection.cursor() as cursor:
+                names = connection.introspection.table_names(cursor)
+            tables = read_tables(connection, [name for name in names if name not in KNOWN])
             transaction.set_rollback(True)
     except Exception:  # noqa: BLE001  # whatever it is, it did not run
         return None
-    return state
+    return state, tables
 
 
-def differ(one: ProjectState, two: ProjectState) -> bool:
-    # What `changes()` calls too; that one needs a whole graph besides.
-    return bool(MigrationAutodetector(one, two)._detect_changes())  # type: ignore[attr-defined]
+KNOWN = set(connection.introspection.django_table_names()) | {"django_migrations"}
+
+
+def by_database(one: Iterable[str], two: Iterable[str], base: ProjectState) -> Verdict:
+    """Return what a database makes of both orders."""
+    both = [
+        outcome([*steps(first), *steps(then)], base) for first, then in ((one, two), (two, one))
+    ]
+    runs = [found for found in both if found is not None]
+    if len(runs) < 2:
+        return Verdict.CONTRADICTORY
+    (state, tables), (other_state, other_tables) = runs
+    if same(state, other_state) and shapes(tables) == shapes(other_tables):
+        return Verdict.INDEPENDENT
+    return Verdict.ORDER_DEPENDENT
+
+
+def shapes(tables: Tables) -> dict[str, tuple[object, ...]]:
+    """Return tables without the names that Django makes up, which go by the order."""
+    return {
+        name: (table.columns, table.indexes, table.constraints) for name, table in tables.items()
+    }
+
+
+@pytest.fixture
+def base(db: None) -> Iterator[ProjectState]:
+    """Make the tables that every side begins with, and return their state."""
+    with transaction.atomic():
+        yield applied(BASE_STEPS, ProjectState())
+        transaction.set_rollback(True)
+
+
+only_postgresql = pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="SQLite makes a table anew and so adds a field twice"
+)
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(
-    connection.vendor != "postgresql", reason="SQLite makes a table anew and so adds a field twice"
-)
-def test_a_verdict_is_what_a_database_makes_of_both_orders() -> None:
-    base = applied(BASE, ProjectState())
+@only_postgresql
+@pytest.mark.parametrize("pool", [OPERATIONS, NAMES], ids=["operations", "names"])
+def test_a_verdict_is_what_a_database_makes_of_both_orders(
+    base: ProjectState, pool: list[str]
+) -> None:
     disagreements = []
-    for one, two in product(OPERATIONS, repeat=2):
-        verdict = verdict_on(one, two).verdict
-        both = [outcome([made(a), made(b)], base) for a, b in ((one, two), (two, one))]
-        runs = [state for state in both if state is not None]
-        agrees = {
-            Verdict.INDEPENDENT: len(runs) == 2 and not differ(runs[0], runs[-1]),
-            Verdict.ORDER_DEPENDENT: len(runs) == 2 and differ(runs[0], runs[-1]),
-            Verdict.CONTRADICTORY: len(runs) < 2,
-            Verdict.UNKNOWN: False,
-        }
-        if not agrees[verdict]:
-            disagreements.append((verdict.value, len(runs), one, two))
+    for one, two in combinations_with_replacement(pool, 2):
+        found = by_database([one], [two], base)
+        told = verdict_on(one, two).verdict, by_states([one], [two]).verdict
+        if told != (found, found):
+            disagreements.append((found.value, told, one, two))
     assert "\n".join(map(str, disagreements)) == ""
+
+
+chains = st.lists(st.sampled_from(list(dict.fromkeys(OPERATIONS + NAMES))), min_size=1, max_size=4)
+
+
+def runs_alone(side: list[str]) -> bool:
+    return by_states(side, []).verdict is not Verdict.UNKNOWN
+
+
+@settings(max_examples=400, deadline=None)
+@given(chains.filter(runs_alone), chains.filter(runs_alone))
+def test_what_text_calls_independent_the_states_do_too(one: list[str], two: list[str]) -> None:
+    by_text = verdict_on(", ".join(one), ", ".join(two)).verdict
+    exact = by_states(one, two).verdict
+    assert exact is not Verdict.UNKNOWN
+    if by_text is Verdict.INDEPENDENT:
+        assert exact is Verdict.INDEPENDENT
+
+
+@pytest.mark.django_db
+@only_postgresql
+def test_the_states_verdict_on_chains_is_what_a_database_makes_of_both_orders(
+    base: ProjectState,
+) -> None:
+    draw = random.Random(5)
+    pool = list(dict.fromkeys(OPERATIONS + NAMES))
+    counts: Counter[Verdict] = Counter()
+    while counts.total() < 300:
+        one, two = (draw.sample(pool, draw.randint(2, 4)) for _ in range(2))
+        if not runs_alone(one) or not runs_alone(two):
+            continue
+        exact = by_states(one, two).verdict
+        counts[exact] += 1
+        assert exact is by_database(one, two, base), (one, two)
+    assert set(counts) == {Verdict.INDEPENDENT, Verdict.ORDER_DEPENDENT, Verdict.CONTRADICTORY}
 
 
 # --- Code ----------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class Command(BaseCommand):
     def _report(self, options: dict[str, Any]) -> Report:
         only = options["apps"] or None
         if not options["against"] and options["all_branches"] is None:
-            return check_checkout(only, database=DEFAULT_DB_ALIAS)
+            return check_checkout(only, database=DEFAULT_DB_ALIAS, exactly=True)
         return check_merges_of_checkout(
             options["against"] or [],
             options["all_branches"],
