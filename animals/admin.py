@@ -8,9 +8,11 @@ from typing import Any, ClassVar, cast
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Field, QuerySet
+from django.forms import CheckboxInput
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from animals.export import csv_lines
 from animals.forms import AnimalForm, RegistrationFormSet
@@ -23,7 +25,32 @@ from shelter.prefixes import SEARCH_LIMIT
 MOST_CHANGED_AT_ONCE = 1000
 
 
-class RegistrationInline(admin.TabularInline[Registration, Any]):
+class NamedFields:
+    """Mix into a TabularInline: each field has a name, for those who do not see its column's."""
+
+    template = "admin/animals/tabular.html"
+
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Return the form's field, named."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        if field is not None:
+            name = capfirst(field.label)
+            field.widget.attrs["aria-label"] = name
+            parts = getattr(field.widget, "widgets", ())
+            for widget, part in zip(parts, ("date", "time"), strict=False):
+                widget.attrs["aria-label"] = f"{name}, {part}"
+        return field
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Return the formset, whose box to delete a row is named."""
+        formset = super().get_formset(request, obj, **kwargs)  # type: ignore[misc]
+        formset.deletion_widget = CheckboxInput({"aria-label": "Delete"})
+        return formset
+
+
+class RegistrationInline(NamedFields, admin.TabularInline[Registration, Any]):
     """Who is registered with an animal, or with which animals a person is registered."""
 
     model = Registration
@@ -44,7 +71,7 @@ class UserRegistrationInline(RegistrationInline):
     autocomplete_fields: ClassVar[Any] = ("animal",)
 
 
-class PastStayInline(admin.TabularInline[PastStay, Animal]):
+class PastStayInline(NamedFields, admin.TabularInline[PastStay, Animal]):
     """The stays before the latest one."""
 
     model = PastStay

@@ -214,6 +214,8 @@ class Animal(models.Model):
                 )
             ),
             models.Index(prefix_key("name"), name="animal_name_prefix"),
+            # Who left this month.
+            models.Index(fields=["outcome_date"], name="animal_outcome_date"),
         )
 
     def __str__(self) -> str:

@@ -79,9 +79,9 @@ def one_branch(folder: Path) -> Scene:
 
 def apart(folder: Path) -> Scene:
     """
-    0006_paststay -- 0007_animal_photo    (photo, Ana)
+    0007_outcome_date -- 0008_animal_photo    (photo, Ana)
                  \\
-                  0007_animal_weight      (weight, Ben, which is checked out)
+                  0008_animal_weight      (weight, Ben, which is checked out)
     """
     scene = one_branch(folder)
     fields = {
@@ -165,7 +165,7 @@ def edited(folder: Path) -> Scene:
     """Make Ben's branch, applied, and his migration edited afterwards."""
     scene = apart(folder)
     scene.type("python manage.py migrate -v0")
-    (path,) = (folder / "animals/migrations").glob("0007_*.py")
+    (path,) = (folder / "animals/migrations").glob("0008_*.py")
     path.write_text(path.read_text().replace("max_digits=5", "max_digits=12"))
     return scene
 

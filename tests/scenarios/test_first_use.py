@@ -36,7 +36,7 @@ def count(project: Path) -> str:
 def test_the_first_time_makes_everything_and_the_second_nothing(project: Path) -> None:
     first = prepare(project)
     assert "No conflicting migrations." in first
-    assert "Applying animals.0006_paststay... OK" in first
+    assert "Applying animals.0007_outcome_date... OK" in first
     assert re.search(r"Log in as admin@shelter\.example with the password \S+", first)
     animals, stays = map(int, count(project).split())
     assert animals + stays == 500
@@ -103,10 +103,10 @@ def test_without_a_python_that_is_new_enough_it_says_so(tmp_path: Path) -> None:
 
 def test_conflicting_migrations_are_said_before_django_stops(project: Path) -> None:
     for name in ("photo", "weight"):
-        (project / f"animals/migrations/0007_animal_{name}.py").write_text(
+        (project / f"animals/migrations/0008_animal_{name}.py").write_text(
             "from django.db import migrations\n\n\n"
             "class Migration(migrations.Migration):\n"
-            '    dependencies = [("animals", "0006_paststay")]\n'
+            '    dependencies = [("animals", "0007_outcome_date")]\n'
         )
     done = run_python(project, "bin/prepare.py")
     assert done.returncode == 1
