@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.db import DatabaseError, connections
+from django.db.migrations.loader import MigrationLoader
 
 from shelter.versioning import project
 from shelter.versioning.checkout import compare_states
@@ -21,6 +24,7 @@ from shelter.versioning.ledger.recording import applied_rows
 from shelter.versioning.ledger.rows import database_is_there
 from shelter.versioning.migrating import locked, plain_executor
 from shelter.versioning.repair.carrying_out import Steps, carry_out, finish, steps_of
+from shelter.versioning.repair.losses import what_speaks_against_redoing
 from shelter.versioning.repair.rebase import CannotRebaseError, RebasePlan, plan_rebase, sides_of
 from shelter.versioning.report.findings import Finding, Level, Report, Verdict
 
@@ -33,13 +37,15 @@ class Rebasing:
     """A rebase that can be carried out: the plan, what it goes onto, and the databases it moves.
 
     `applied` is what each database has applied that answers; `first` are, by database, theirs that
-    are applied before rows are moved; `silent` are the databases that did not answer.
+    are applied before rows are moved; `again` are mine, the last first, that are taken back and
+    applied once more, after theirs; `silent` are the databases that did not answer.
     """
 
     plan: RebasePlan
     onto: str
     applied: Mapping[str, frozenset[Key]]
     first: Mapping[str, tuple[Key, ...]]
+    again: Mapping[str, tuple[Key, ...]]
     silent: tuple[str, ...]
 
     def report(self) -> Report:
@@ -56,8 +62,17 @@ class Rebasing:
         ]
         moves += [f"the merge {name} is no longer needed" for name in rebase.dropped]
         mine = {(rebase.app, name) for name, _ in rebase.names}
-        moved = [alias for alias, keys in self.applied.items() if mine & keys]
+        moved = [
+            alias for alias, keys in self.applied.items() if mine & keys and alias not in self.again
+        ]
         before = []
+        for alias, keys in self.again.items():
+            names = [name for app, name in reversed(keys) if app == rebase.app]
+            if names:
+                before.append(
+                    f"In the database {alias!r} {', '.join(names)} {_verb(names)} taken back, and "
+                    "applied again after theirs: no data goes."
+                )
         for alias, keys in self.first.items():
             names = [name for app, name in keys if app == rebase.app]
             if names:
@@ -77,20 +92,29 @@ class Rebasing:
         )
 
 
+def _verb(names: Sequence[str]) -> str:
+    return "are" if len(names) > 1 else "is"
+
+
 def plan_rebasing(
-    apps: Collection[str] | None, onto: str | None, *, accept_unknown: bool = False
+    apps: Collection[str] | None,
+    onto: str | None,
+    *,
+    accept_unknown: bool = False,
+    ask: Callable[[Sequence[str]], str | None] = lambda _: None,
 ) -> Rebasing | None:
     """Return the rebase of `apps` onto a ref; None where there is nothing to do.
 
     Without `apps`, of those with conflicting leaves.
 
     Without `onto`: in a merge or rebase in progress the other side, by git's own state; else the
-    branch that work goes back to. Mine is what that ref does not have. Raises CannotRebaseError
-    with the reason where it cannot be done, GitError, and OSError.
+    branch that work goes back to; else what `ask` chooses of the other branches. Mine is what that
+    ref does not have. Raises CannotRebaseError with the reason where it cannot be done, GitError,
+    and OSError.
     """
     root = project.root()
     repository = Repository(root)
-    onto, commit = _onto(repository, onto)
+    onto, commit = _onto(repository, onto, ask)
     history = read_packages(project.packages(), root)
     history = with_imported(history, project.imported(history.unreadable))
     if history.unreadable:
@@ -112,21 +136,32 @@ def plan_rebasing(
     if not plan.edits:
         return None
     applied, silent = _applied()
-    _judge(graph, history, mine, applied, accept_unknown=accept_unknown)
+    reordered = _judge(graph, history, mine, accept_unknown=accept_unknown)
+    again = {
+        alias: order
+        for alias, keys in applied.items()
+        if (order := _to_run_again(alias, keys, mine, reordered))
+    }
     first = {
         alias: _missing(graph, [(app, leaves[app]) for app in mine], keys)
         for alias, keys in applied.items()
         if any((app, name) in keys for app, names in mine.items() for name in names)
     }
-    return Rebasing(plan, onto, applied, first, silent)
+    return Rebasing(plan, onto, applied, first, again, silent)
 
 
-def _onto(repository: Repository, onto: str | None) -> tuple[str, str]:
+def _onto(
+    repository: Repository, onto: str | None, ask: Callable[[Sequence[str]], str | None]
+) -> tuple[str, str]:
     if onto is None:
         waiting = repository.in_progress()
         if waiting is not None:
             return waiting.theirs if waiting.mine_is_ours else waiting.ours
         onto = repository.default_branch()
+    if onto is None:
+        current = repository.head().branch
+        others = [branch.name for branch in repository.branches() if branch.name != current]
+        onto = ask(others) if others else None
     if onto is None:
         raise CannotRebaseError(
             "Which side is yours cannot be told: there is no merge or rebase in progress, no "
@@ -154,15 +189,14 @@ def _missing(graph: Graph, targets: Sequence[Key], applied: Collection[Key]) -> 
 
 
 def _judge(
-    graph: Graph,
-    history: History,
-    mine: Mapping[str, Collection[str]],
-    applied: Mapping[str, Collection[Key]],
-    *,
-    accept_unknown: bool,
-) -> None:
-    """Raise CannotRebaseError where the sides of a fork must not change places."""
+    graph: Graph, history: History, mine: Mapping[str, Collection[str]], *, accept_unknown: bool
+) -> dict[str, str]:
+    """Return the apps whose sides may change places only where mine ran nowhere yet, and why.
+
+    Raises CannotRebaseError where the sides must not change places at all.
+    """
     exactly = compare_states()
+    reordered = {}
     for app in sorted(set(mine) & set(graph.conflicts())):
         judgement = judge(graph.fork(app), graph, history, exactly)
         told = f"The sides of {app} are {judgement.verdict}: {judgement.reason}"
@@ -177,14 +211,40 @@ def _judge(
                 "python manage.py rebasemigrations --accept-unknown"
             )
         if judgement.verdict is Verdict.ORDER_DEPENDENT:
-            for alias, keys in applied.items():
-                held = sorted(name for name in mine[app] if (app, name) in keys)
-                if held:
-                    raise CannotRebaseError(
-                        f"{told} In the database {alias!r} yours ran first ({', '.join(held)}), so "
-                        "that it would differ from all others for good. Take yours back there "
-                        "(that may lose data), and type the command again."
-                    )
+            reordered[app] = told
+    return reordered
+
+
+def _to_run_again(
+    alias: str,
+    applied: Collection[Key],
+    mine: Mapping[str, Collection[str]],
+    reordered: Mapping[str, str],
+) -> tuple[Key, ...]:
+    """Return what of mine ran before theirs and must run after, the last applied first.
+
+    Raises CannotRebaseError where it cannot be taken back without losing data.
+    """
+    held = [(app, name) for app in reordered for name in mine[app] if (app, name) in applied]
+    if not held:
+        return ()
+    loader = MigrationLoader(connections[alias])
+    graph = loader.graph
+    above = {key for name in held for key in graph.backwards_plan(name) if key in applied}
+    plan = dict.fromkeys(key for leaf in graph.leaf_nodes() for key in graph.forwards_plan(leaf))
+    order = tuple(key for key in reversed(plan) if key in above)
+    reason = what_speaks_against_redoing(loader, order, alias)
+    strangers = [key for key in order if key[1] not in mine.get(key[0], ())]
+    if reason is None and strangers:
+        reason = f"{'.'.join(strangers[0])} rests on yours, and is not among what is rebased."
+    if reason is not None:
+        names = ", ".join(sorted(name for _, name in held))
+        raise CannotRebaseError(
+            f"{' '.join(reordered.values())} In the database {alias!r} yours ran first ({names}), "
+            "so that it would differ from all others for good, and they cannot be taken back and "
+            f"applied again: {reason}"
+        )
+    return order
 
 
 def carry_out_rebasing(
@@ -193,30 +253,57 @@ def carry_out_rebasing(
     """Carry a rebase out, all of it or nothing, and return what it did.
 
     Theirs are applied first where mine are; they stay applied if a later step fails, as after
-    `migrate`. Raises LockError, and what a migration or a database raises.
+    `migrate`. What must run again is taken back before that, and applied again in the end: when
+    the files are in order, what is left to do is what `migrate` does.
+    Raises LockError, and what a migration or a database raises.
     """
     repository = Repository(project.root())
     with ExitStack() as stack:
         for alias in rebasing.first:
             stack.enter_context(locked(alias, say))
-        for alias, keys in rebasing.first.items():
-            if keys:
-                _apply(alias, keys, say)
-        applied = {alias: frozenset(applied_rows(alias)) for alias in rebasing.applied}
-        steps = steps_of(rebasing.plan, project.root(), applied)
-        carry_out(
-            steps,
-            repository.git_path(JOURNAL),
-            lambda steps: _follow(repository, steps, say, stage=stage),
-        )
+        try:
+            for alias, keys in rebasing.again.items():
+                _take_back(alias, keys, say)
+            for alias, keys in rebasing.first.items():
+                if keys:
+                    _apply(alias, keys, say)
+            applied = {alias: frozenset(applied_rows(alias)) for alias in rebasing.applied}
+            steps = steps_of(rebasing.plan, project.root(), applied)
+            carry_out(
+                steps,
+                repository.git_path(JOURNAL),
+                lambda steps: _follow(repository, steps, say, stage=stage),
+            )
+        except BaseException:
+            for alias, keys in rebasing.again.items():
+                _apply(alias, keys[::-1], say)
+            raise
+        names = dict(rebasing.plan.renames)
+        for alias, keys in rebasing.again.items():
+            _forget_modules(steps)
+            _apply(alias, [names.get(key, key) for key in keys[::-1]], say)
     return steps
 
 
+def _take_back(alias: str, keys: Sequence[Key], say: Callable[[str], object]) -> None:
+    executor = plain_executor(connections[alias], say)
+    nodes = executor.loader.graph.nodes
+    executor.migrate(None, plan=[(nodes[key], True) for key in keys])
+
+
+def _forget_modules(steps: Steps) -> None:
+    """Let what was rewritten be imported anew: Django's loader takes what is imported already."""
+    for app, name in steps.files:
+        package, _ = MigrationLoader.migrations_module(app)
+        sys.modules.pop(f"{package}.{name}", None)
+    importlib.invalidate_caches()
+
+
 def _apply(alias: str, keys: Sequence[Key], say: Callable[[str], object]) -> None:
-    """Apply theirs. The command's guard against several leaves is not in the executor."""
+    """Apply what `keys` need, and them. Django's guard against several leaves is in its command."""
     connection = connections[alias]
     executor = plain_executor(connection, say)
-    migrations = [executor.loader.graph.nodes[key] for key in keys]
+    migrations = [migration for migration, _ in executor.migration_plan(list(keys))]
     problem = keep(connection, migrations, project.root())
     if problem is not None:
         say(f"The code is not kept in git: {problem}")

@@ -49,7 +49,9 @@ class Project:
     def migrations(self) -> Path:
         return self.folder / "zoo/keepers/migrations"
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, stdin: int = subprocess.DEVNULL
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command in the project's folder, with nothing of this process's configuration."""
         kept = {name: os.environ[name] for name in ("PATH",) if name in os.environ}
         environment = kept | {
@@ -60,7 +62,13 @@ class Project:
             "GIT_CONFIG_GLOBAL": os.devnull,
         }
         return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def git(self, *arguments: str, author: str = "Ana") -> str:
@@ -70,8 +78,10 @@ class Project:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.run(sys.executable, "-m", "django", *arguments)
+    def manage(
+        self, *arguments: str, stdin: int = subprocess.DEVNULL
+    ) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "-m", "django", *arguments, stdin=stdin)
 
     def drift(self, *arguments: str) -> list[str]:
         """Return what `dbstatus --drift` says of tables that drifted."""

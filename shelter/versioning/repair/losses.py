@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from django.apps.registry import Apps
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import operations
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import (
     AddField,
+    AlterField,
     CreateModel,
     DeleteModel,
     RemoveField,
     RenameField,
     RenameModel,
+    RunPython,
+    RunSQL,
     SeparateDatabaseAndState,
 )
 from django.db.migrations.operations.base import Operation
@@ -58,6 +62,64 @@ def losses_of(loader: MigrationLoader, order: Sequence[Key], database: str) -> I
                     f"{'.'.join(key)} cannot be taken back: {operation.describe()} is irreversible."
                 )
             yield from _lost(key, operation, names, connections[database])
+
+
+def what_speaks_against_redoing(
+    loader: MigrationLoader, order: Sequence[Key], database: str
+) -> str | None:
+    """Return why `order`, the last applied first, cannot be taken back and applied once more.
+
+    None where that loses nothing: it is all Django's own operations, no row has anything in what
+    they made, and no column that has something changes its type on the way.
+    """
+    connection = connections[database]
+    try:
+        losses = [loss for loss in losses_of(loader, order, database) if loss.rows]
+    except CannotTakeBackError as error:
+        return str(error)
+    if losses:
+        told = ", ".join(f"{loss.what} ({loss.rows:,} rows)" for loss in losses)
+        return f"Data would go: {told}."
+    names = _Names(applied_models(loader))
+    for key in order:
+        retyped = _retyped(loader, key, connection)
+        for operation in reversed(loader.graph.nodes[key].operations):
+            if not _is_known(operation):
+                return f"{'.'.join(key)} cannot be run twice for sure: {operation.describe()}."
+            if operation in retyped:
+                last = names.field(key[0], operation.model_name, operation.name)
+                if last is not None and _has_data(last, connection):
+                    return (
+                        f"The type of {last.model._meta.db_table}.{last.column}, which has data, "
+                        "would change back and forth."
+                    )
+            names.undo(key[0], operation)
+    return None
+
+
+def _is_known(operation: Operation) -> bool:
+    """Return whether an operation is one of Django's own, and does what the state says alone."""
+    opaque = isinstance(operation, RunPython | RunSQL | SeparateDatabaseAndState)
+    return not opaque and type(operation).__module__.startswith(operations.__name__)
+
+
+def _retyped(
+    loader: MigrationLoader, key: Key, connection: BaseDatabaseWrapper
+) -> list[AlterField]:
+    """Return the operations of a migration that change the type of a column."""
+    found = []
+    state = loader.project_state(key, at_end=False)
+    for operation in loader.graph.nodes[key].operations:
+        before = state.clone()
+        operation.state_forwards(key[0], state)
+        if isinstance(operation, AlterField):
+            old, new = (
+                each.apps.get_model(key[0], operation.model_name)._meta.get_field(operation.name)
+                for each in (before, state)
+            )
+            if old.db_type(connection) != new.db_type(connection):
+                found.append(operation)
+    return found
 
 
 def applied_models(loader: MigrationLoader) -> Apps:
@@ -166,6 +228,10 @@ def _of_field(
             (meta.app_label, meta.object_name or ""),
             added.name,
         )
+
+
+def _has_data(kept: models.Field[object, object], connection: BaseDatabaseWrapper) -> bool:
+    return bool(kept.column) and _count(connection, kept.model._meta.db_table, kept.column) > 0
 
 
 def _of_table(key: Key, model: type[models.Model], connection: BaseDatabaseWrapper) -> Loss:

@@ -1,5 +1,7 @@
 """Put one's own migrations after those of another branch."""
 
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 from django.apps import apps
@@ -72,8 +74,12 @@ class Command(BaseCommand):
     def _rebase(self, options: dict[str, Any]) -> None:
         if not options["dry_run"] and finish_interrupted(self._say, stage=options["stage"]):
             self.stderr.write("A rebase that was interrupted has been finished.", self.style.NOTICE)
+        asks = options["interactive"] and sys.stdin.isatty()
         rebasing = plan_rebasing(
-            options["apps"] or None, options["onto"], accept_unknown=options["accept_unknown"]
+            options["apps"] or None,
+            options["onto"],
+            accept_unknown=options["accept_unknown"],
+            ask=self._which if asks else lambda _: None,
         )
         if rebasing is None:
             self._write(Report("rebasemigrations", ()), options)
@@ -86,6 +92,18 @@ class Command(BaseCommand):
             return
         carry_out_rebasing(rebasing, self._say, stage=options["stage"])
         self._write(rebasing.report(), options)
+
+    def _which(self, branches: Sequence[str]) -> str | None:
+        """Return the branch that the person at the terminal chooses; None for none of them."""
+        self.stderr.write("Which branch do your migrations go after?")
+        for number, branch in enumerate(branches, 1):
+            self.stderr.write(f"  {number}  {branch}")
+        try:
+            answer = input("Its number or name (nothing: none of them): ").strip()
+        except EOFError:
+            return None
+        numbered = dict(enumerate(branches, 1))
+        return (numbered.get(int(answer)) if answer.isdecimal() else None) or answer or None
 
     def _write(self, report: Report, options: dict[str, Any]) -> None:
         text = render(report, options["format"], lambda role, text: getattr(self.style, role)(text))
