@@ -16,12 +16,13 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.utils.html import format_html
 
 from shelter.versioning.ledger.entries import LedgerEntry
+from shelter.versioning.ledger.marks import database_is_there
 from shelter.versioning.ledger.recording import has_ledger
-from shelter.versioning.ledger.rows import database_is_there
 from shelter.versioning.overview import overview_of
 from shelter.versioning.report.findings import Level, Report
 from shelter.versioning.report.formats import render
-from shelter.versioning.status import COMMAND, in_short
+from shelter.versioning.report.short import in_short
+from shelter.versioning.status import COMMAND
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[LedgerEntry]

@@ -17,8 +17,8 @@ from shelter.versioning.drawing import picture_of_checkout
 from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.migration import Key
 from shelter.versioning.history.quick import Look, git_is_waiting
+from shelter.versioning.ledger.marks import database_is_there
 from shelter.versioning.ledger.recording import Recorded, recorded
-from shelter.versioning.ledger.rows import database_is_there
 from shelter.versioning.report.findings import Report
 from shelter.versioning.report.picture import Mark, Picture, State
 from shelter.versioning.report.svg import render_svg

@@ -20,8 +20,8 @@ from shelter.versioning.history.graph import Graph, build_graph
 from shelter.versioning.history.migration import Key
 from shelter.versioning.history.packages import History, read_packages, with_imported
 from shelter.versioning.ledger.keeping import PREFIX, database_id, follow, keep
+from shelter.versioning.ledger.marks import database_is_there
 from shelter.versioning.ledger.recording import applied_rows
-from shelter.versioning.ledger.rows import database_is_there
 from shelter.versioning.migrating import locked, plain_executor
 from shelter.versioning.repair.carrying_out import Steps, carry_out, finish, steps_of
 from shelter.versioning.repair.losses import what_speaks_against_redoing

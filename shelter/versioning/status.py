@@ -31,32 +31,16 @@ from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.drift import Difference, find_drift
 from shelter.versioning.ledger.entries import LedgerEntry
+from shelter.versioning.ledger.marks import database_is_there
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import latest_entries
-from shelter.versioning.ledger.rows import database_is_there, ghosts, not_applied, renamed
+from shelter.versioning.ledger.rows import ghosts, not_applied, renamed
 from shelter.versioning.report.findings import Finding, Level, Report
 
 COMMAND = "dbstatus"
 MANAGE = "python manage.py"
 
 _OF_THE_FILES = {"versioning.W001", "versioning.W002", "versioning.W003", "versioning.I002"}
-
-_IN_SHORT = {
-    "versioning.I002": "git is waiting",
-    "versioning.W001": "conflict",
-    "versioning.W002": "hole",
-    "versioning.W003": "circle",
-    "versioning.W010": "ghosts",
-    "versioning.W011": "ghosts in the way",
-    "versioning.W012": "edited",
-    "versioning.W013": "out of order",
-    "versioning.W014": "half done",
-    "versioning.W015": "drift",
-    "versioning.W016": "behind",
-    "versioning.W017": "no migration",
-    "versioning.W018": "renamed",
-    "versioning.I003": "stopped",
-}
 
 
 def status_of(databases: Collection[str], *, drift: bool = False) -> Report:
@@ -77,19 +61,6 @@ def status_of(databases: Collection[str], *, drift: bool = False) -> Report:
     if not any(finding.id == "versioning.W001" for finding in findings):
         findings += _model_changes()
     return Report(COMMAND, tuple(findings))
-
-
-def in_short(report: Report, databases: Collection[str]) -> str:
-    """Return the report in one line, for a prompt or a hook."""
-    words: dict[str, list[str]] = {}
-    for finding in report.findings:
-        if finding.id in _IN_SHORT:
-            words.setdefault(_IN_SHORT[finding.id], []).append(finding.app)
-    told = [
-        f"{word} ({', '.join(dict.fromkeys(filter(None, where)))})" if any(where) else word
-        for word, where in words.items()
-    ]
-    return f"{', '.join(databases)}: {'; '.join(told) or 'up to date'}"
 
 
 def _of_database(database: str, *, drift: bool) -> list[Finding]:

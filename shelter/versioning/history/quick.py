@@ -234,14 +234,18 @@ def git_is_waiting(folder: str) -> bool:
 # --- Remembering ---------------------------------------------------------------------------------
 
 
+def cache_folder() -> str | None:
+    """Return where answers are remembered; None where the user has no home."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(home, "shelter-versioning") if os.path.isabs(home) else None
+
+
 def _cache_file(packages: list[tuple[str, str]]) -> str | None:
     """Return the file that remembers these packages; None where the user has no home."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    if not os.path.isabs(home):
-        return None
+    folder = cache_folder()
     # Two that share a name forget each other's answer, and lose nothing else.
     name = crc32(repr(packages).encode(errors="surrogateescape"))
-    return os.path.join(home, "shelter-versioning", f"{name:08x}")
+    return None if folder is None else os.path.join(folder, f"{name:08x}")
 
 
 def _remembered(path: str | None) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import takewhile
-from pathlib import Path
 
 from django.apps import apps
 from django.db import DatabaseError, connections
@@ -14,6 +13,7 @@ from django.db.migrations.state import ProjectState
 
 from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.entries import LedgerEntry
+from shelter.versioning.ledger.marks import database_is_there
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.replay import CannotRunError, replay, same, steps_of
 
@@ -65,15 +65,6 @@ def applied_migrations(alias: str) -> set[Key] | None:
         return set(MigrationRecorder(connections[alias]).applied_migrations())
     except DatabaseError:
         return None
-
-
-def database_is_there(alias: str) -> bool:
-    """Return False for a SQLite database whose file is not there: asking it would make the file."""
-    connection = connections[alias]
-    if connection.vendor != "sqlite":
-        return True
-    name = str(connection.settings_dict["NAME"])
-    return name.startswith("file:") or ":memory:" in name or Path(name).exists()
 
 
 def renamed(loader: MigrationLoader, entries: Mapping[Key, LedgerEntry]) -> dict[Key, Key]:

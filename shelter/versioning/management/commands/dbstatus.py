@@ -6,9 +6,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connections
 
-from shelter.versioning.report.findings import Level
+from shelter.versioning.glance import Glance
+from shelter.versioning.report.findings import Level, Report
 from shelter.versioning.report.formats import render
-from shelter.versioning.status import in_short, status_of
+from shelter.versioning.report.short import in_short
 
 
 class Command(BaseCommand):
@@ -45,9 +46,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        databases = (options["database"],) if options["database"] else tuple(connections)
         try:
-            databases = (options["database"],) if options["database"] else tuple(connections)
-            report = status_of(databases, drift=options["drift"])
+            report = self._report(databases, options)
         except (OSError, DatabaseError, ImproperlyConfigured, NotImplementedError) as error:
             raise CommandError(" ".join(str(error).split()), returncode=2) from error
         text = (
@@ -62,3 +63,15 @@ class Command(BaseCommand):
         if options["check"] and report.reaches(Level.WARNING):
             count = len(report.findings)
             raise CommandError(f"{count} finding{'s' if count != 1 else ''}.", returncode=1)
+
+    def _report(self, databases: tuple[str, ...], options: dict[str, Any]) -> Report:
+        glance = Glance(databases) if options["short"] and not options["drift"] else None
+        if glance is not None and glance.nothing_is_off():
+            return Report("dbstatus", ())
+        # A glance is mostly enough, and takes less time than these imports.
+        from shelter.versioning.status import status_of  # noqa: PLC0415
+
+        report = status_of(databases, drift=options["drift"])
+        if glance is not None and not report.findings:
+            glance.remember()
+        return report
