@@ -15,9 +15,10 @@ from shelter.versioning.conflicts.predicting import merging
 from shelter.versioning.history.fingerprint import blob_id, fingerprint
 from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.graph import build_graph
-from shelter.versioning.history.migration import MAX_SOURCE_BYTES, Key
+from shelter.versioning.history.migration import Key
 from shelter.versioning.history.packages import History, read_packages, with_imported
 from shelter.versioning.history.reading import read_migration, read_operations
+from shelter.versioning.history.scanning import MAX_SOURCE_BYTES
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.recording import latest_entries
 from shelter.versioning.ledger.rows import applied_migrations

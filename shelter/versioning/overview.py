@@ -168,8 +168,7 @@ def _columns(alias: str, look: Look, applied: Collection[Key]) -> tuple[object, 
 
     All else that is told is of files and of rows alone.
     """
-    there = {key for key, _ in look.files}
-    labels = {app for app, name in applied if (app, name) not in there}
+    labels = {app for app, name in applied if (app, name) not in look.files}
     connection = connections[alias]
     found: list[object] = []
     if not labels:
@@ -185,7 +184,7 @@ def _columns(alias: str, look: Look, applied: Collection[Key]) -> tuple[object, 
 
 def _compiled(look: Look) -> set[str]:
     """Return the apps of whose migrations there are compiled files, and no source."""
-    with_source = {app for (app, _), _ in look.files}
+    with_source = {app for app, _ in look.files}
     return {
         app
         for app, folder in look.packages

@@ -13,7 +13,7 @@ from pathlib import Path
 from shelter.versioning.conflicts.explaining import Origins, explain
 from shelter.versioning.history.git import Difference, GitError, Merge, Repository
 from shelter.versioning.history.graph import build_graph
-from shelter.versioning.history.migration import MAX_SOURCE_BYTES, Key
+from shelter.versioning.history.migration import Key
 from shelter.versioning.history.packages import (
     MIGRATION_PATH,
     History,
@@ -22,6 +22,7 @@ from shelter.versioning.history.packages import (
     read_folders,
 )
 from shelter.versioning.history.quick import package_folders
+from shelter.versioning.history.scanning import MAX_SOURCE_BYTES
 from shelter.versioning.report.findings import Comparison, Finding, Level
 
 _NUMBER = re.compile(r"(\d+)_")

@@ -7,13 +7,6 @@ from dataclasses import dataclass
 Key = tuple[str, str]
 """An app label and a migration's name, as in a `dependencies` list."""
 
-MAX_SOURCE_BYTES = 4_000_000
-"""The largest file that is read.
-
-The largest hand- or machine-written migrations in the wild have some 200 kB. Parsing takes about a
-hundred times a file's size in memory: one beyond this is said to be unreadable.
-"""
-
 FIRST = "__first__"
 LATEST = "__latest__"
 

@@ -79,7 +79,8 @@ def is_migration(name: str) -> bool:
 class Look:
     """The state of packages' files at one moment, and whether there is anything to find in them.
 
-    `state` holds the names, sizes, times and inodes: where it is the same, the files are.
+    `state` holds the names, sizes, times and inodes: where it is the same, the files are. `files`
+    are the path and the size of each migration.
     Packages are pairs of an app's label and a folder. `closed`: an app that is not among them is
     missing; else it may be anywhere. Raises OSError where a folder cannot be read.
     """
@@ -94,7 +95,7 @@ class Look:
         self.packages = sorted(packages)
         self.swappable = swappable
         self.closed = closed
-        self.files: list[tuple[Key, str]] = []
+        self.files: dict[Key, tuple[str, int]] = {}
         self._newest = 0
         state = [repr((self.packages, swappable, closed))]
         for label, folder in self.packages:
@@ -107,7 +108,7 @@ class Look:
                     f"{label}/{name} {status.st_size} {status.st_mtime_ns} "
                     f"{status.st_ctime_ns} {status.st_ino}"
                 )
-                self.files.append(((label, name[:-3]), entry.path))
+                self.files[label, name[:-3]] = entry.path, status.st_size
         self.state = "\n".join(state).encode(errors="surrogateescape")
         self._memory = _cache_file(self.packages)
 
@@ -125,12 +126,9 @@ class Look:
         from shelter.versioning.history.scanning import scan  # noqa: PLC0415
 
         migrations = {}
-        for key, path in self.files:
-            try:
-                with open(path, "rb") as file:
-                    scanned = scan(file.read())
-            except OSError:
-                return False
+        for key, (path, size) in self.files.items():
+            source = _read(path, size)
+            scanned = None if source is None else scan(source)
             if scanned is None:
                 return False
             migrations[key] = scanned
@@ -157,6 +155,20 @@ class Look:
                 os.unlink(unfinished)
         except OSError:
             return
+
+
+def _read(path: str, size: int) -> bytes | None:
+    """Return the content of a file of that size; None of one that is not so, or cannot be read."""
+    from shelter.versioning.history.scanning import MAX_SOURCE_BYTES  # noqa: PLC0415
+
+    if size > MAX_SOURCE_BYTES:
+        return None
+    try:
+        with open(path, "rb") as file:
+            content = file.read(size + 1)
+    except OSError:
+        return None
+    return content if len(content) == size else None
 
 
 def _is_plain(

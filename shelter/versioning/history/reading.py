@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from shelter.versioning.history.describing import describe, kind_of
 from shelter.versioning.history.migration import (
     FIRST,
-    MAX_SOURCE_BYTES,
     Key,
     Migration,
     Operation,
     Unreadable,
 )
+from shelter.versioning.history.scanning import MAX_SOURCE_BYTES
 
 _Changes = Callable[[ast.AST], str | None]
 

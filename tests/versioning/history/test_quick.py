@@ -14,6 +14,7 @@ from shelter.versioning.history.git import Repository
 from shelter.versioning.history.graph import build_graph
 from shelter.versioning.history.packages import read_packages
 from shelter.versioning.history.quick import Look, git_is_waiting, package_folders
+from shelter.versioning.history.scanning import MAX_SOURCE_BYTES
 
 Files = dict[str, dict[str, str]]
 
@@ -88,6 +89,21 @@ def test_what_is_not_plain_is_left_to_the_whole_check(
     files = {label: dict(migrations) for label, migrations in PLAIN.items()}
     files[app][name] = source
     assert not nothing_to_find(write(tmp_path, files))
+
+
+@pytest.mark.parametrize(("more", "is_read"), [(0, True), (1, False)])
+def test_a_file_that_is_too_large_is_left_to_the_whole_check(
+    tmp_path: Path, more: int, is_read: bool
+) -> None:
+    files = {label: dict(migrations) for label, migrations in PLAIN.items()}
+    source = files["zoo"]["0002_a"]
+    files["zoo"]["0002_a"] = source.ljust(MAX_SOURCE_BYTES + more, "#")
+    packages = write(tmp_path, files)
+    assert nothing_to_find(packages) is is_read
+    history = read_packages({app: Path(folder) for app, folder in packages}, tmp_path)
+    assert [place.reason for place in history.unreadable] == (
+        [] if is_read else ["The file has 4,000,001 bytes."]
+    )
 
 
 NAMES = ("0001_a", "0002_b", "0003_c")

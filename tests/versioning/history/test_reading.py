@@ -10,13 +10,14 @@ import pytest
 from django.db.migrations.loader import MigrationLoader
 
 from shelter.versioning.history.describing import describe, kind_of
-from shelter.versioning.history.migration import MAX_SOURCE_BYTES, Migration
+from shelter.versioning.history.migration import Migration
 from shelter.versioning.history.packages import migration_names
 from shelter.versioning.history.reading import (
     Read,
     read_migration,
     read_operations,
 )
+from shelter.versioning.history.scanning import MAX_SOURCE_BYTES
 
 HEAD = "from django.db import migrations\n"
 
