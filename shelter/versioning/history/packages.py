@@ -15,11 +15,6 @@ from shelter.versioning.history.scanning import scan
 MIGRATION_PATH = re.compile(r"(?:^|/)(?:migrations/[^/]+|\d{4}_\w+)\.py$")
 """The paths that may be migrations."""
 
-# South, which came before Django's migrations, has files of other classes in folders of one name.
-_SOUTH = re.compile(
-    rb"^class Migration\((?:\w+\.)?(?:SchemaMigration|DataMigration)\):", re.MULTILINE
-)
-
 
 def scan_migration(source: bytes, app: str, name: str, path: str) -> Migration | None:
     """Return the migration that `source` states; None where only parsing it can tell."""
@@ -166,11 +161,11 @@ class _Reader:
         migration = scan_migration(content, label, name, path)
         if migration is None:
             # Parsing is seldom needed, and its imports take longer than reading a small app.
-            from shelter.versioning.history.reading import read_migration  # noqa: PLC0415
+            from shelter.versioning.history.reading import is_south, read_migration  # noqa: PLC0415
 
             read = read_migration(content, label, name, path)
             migration = read.migration
-            if migration is not None and _SOUTH.search(content):
+            if migration is not None and is_south(content):
                 return
             self.unreadable += read.unreadable
         self.sources[label, name] = Source(path, content)

@@ -1,9 +1,9 @@
 """Whether there is nothing to find, told before anything else is imported.
 
 Nearly always there is nothing, and a hook that runs at each checkout should not be felt. So the
-common case is decided here, with `os` and `re` alone: packages whose every file is of the form that
-`makemigrations` writes, in a graph with one leaf an app and nothing missing. Whatever is not as
-plain as that is left to the whole check; a test holds both to the same answer.
+common case is decided here, with `os` alone: packages in a graph with one leaf an app and nothing
+missing, nearly every file of the form that `makemigrations` writes. Whatever is not as plain as
+that is left to the whole check; a test holds both to the same answer.
 
 The state of the files (names, sizes, times, inodes) in which either of the two found nothing is
 remembered in the user's cache folder, so that unchanged files are not even read.
@@ -12,11 +12,11 @@ remembered in the user's cache folder, so that unchanged files are not even read
 from __future__ import annotations
 
 import os
-from binascii import crc32
-from collections.abc import Iterable, Iterator, Mapping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
     from shelter.versioning.history.scanning import Key, Scanned
 
 FIRST, LATEST = "__first__", "__latest__"
@@ -120,18 +120,21 @@ class Look:
         """Return True where the whole check would find nothing; False where it may."""
         if _remembered(self._memory) == self.state:
             return True
-        if len({label for label, _ in self.packages}) < len(self.packages):
-            return False
-        # Patterns are compiled when files are read, and not for those that are remembered.
-        from shelter.versioning.history.scanning import scan  # noqa: PLC0415
+        # Files that are remembered are not read, nor is what reads them.
+        from shelter.versioning.history.scanning import MAX_SOURCE_BYTES, scan  # noqa: PLC0415
 
+        one_label_twice = len({label for label, _ in self.packages}) < len(self.packages)
+        if one_label_twice or any(size > MAX_SOURCE_BYTES for _, size in self.files.values()):
+            return False
         migrations = {}
         for key, (path, size) in self.files.items():
             source = _read(path, size)
-            scanned = None if source is None else scan(source)
-            if scanned is None:
+            if source is None:
                 return False
-            migrations[key] = scanned
+            stated = scan(source) or _parsed(source)
+            if stated is None:
+                return False
+            migrations[key] = stated
         if not _is_plain(migrations, self.swappable, closed=self.closed):
             return False
         self.remember_nothing()
@@ -159,56 +162,96 @@ class Look:
 
 def _read(path: str, size: int) -> bytes | None:
     """Return the content of a file of that size; None of one that is not so, or cannot be read."""
-    from shelter.versioning.history.scanning import MAX_SOURCE_BYTES  # noqa: PLC0415
-
-    if size > MAX_SOURCE_BYTES:
-        return None
     try:
-        with open(path, "rb") as file:
-            content = file.read(size + 1)
+        # A file object takes as long again.
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            content = os.read(descriptor, size + 1)
+        finally:
+            os.close(descriptor)
     except OSError:
         return None
     return content if len(content) == size else None
 
 
+def _parsed(source: bytes) -> Scanned | None:
+    """Return what parsing tells of a migration; None where it does not tell all."""
+    # Few files need it, and its imports take as long as scanning hundreds.
+    from shelter.versioning.history.reading import is_south, read_migration  # noqa: PLC0415
+
+    read = read_migration(source, "", "", "")
+    stated = read.migration
+    if stated is None or read.unreadable or is_south(source):
+        return None
+    return (
+        stated.line,
+        stated.dependencies,
+        stated.run_before,
+        stated.replaces,
+        stated.swappable,
+        stated.initial,
+    )
+
+
 def _is_plain(
     migrations: Mapping[Key, Scanned], swappable: Mapping[str, str] | None, *, closed: bool
 ) -> bool:
-    """Return whether each app has one root and one leaf, and nothing is missing or in a circle."""
-    parents: dict[Key, set[Key]] = {}
-    firsts: list[tuple[Key, str]] = []
-    for key, (_, dependencies, run_before, replaces, settings, _) in migrations.items():
-        if run_before or replaces:
-            return False
-        parents[key] = {parent for parent in dependencies if parent in migrations}
-        for app, name in dependencies:
-            if name == FIRST and app != key[0]:
-                firsts.append((key, app))
-            elif (app, name) not in migrations and (name in (FIRST, LATEST) or closed):
-                return False
-        firsts += ((key, (swappable or {}).get(setting, "")) for setting in settings)
+    """Return whether each app has one root and one leaf, and nothing is missing or in a circle.
+
+    Squashes are plain where what they replace is neither here nor depended on.
+    """
     apps = {app for app, _ in migrations}
-    if any(
-        app in apps and (app, name) not in migrations
-        for _, dependencies, *_ in migrations.values()
-        for app, name in dependencies
-        if name != FIRST
-    ):
+    swappable = swappable or {}
+    parents: dict[Key, list[Key]] = {}
+    firsts: list[tuple[Key, str]] = []
+    replaced: set[Key] = set()
+    elsewhere: set[Key] = set()
+    for key, (_, dependencies, _, replaces, settings, _) in migrations.items():
+        app = key[0]
+        parents[key] = above = []
+        for parent in dependencies:
+            if parent in migrations:
+                above.append(parent)
+            elif parent[1] == FIRST and parent[0] != app:
+                firsts.append((key, parent[0]))
+            elif closed or parent[1] in (FIRST, LATEST) or parent[0] in apps:
+                return False
+            else:
+                elsewhere.add(parent)
+        firsts += ((key, swappable[name]) for name in settings if swappable.get(name, app) != app)
+        replaced.update(replaces)
+    roots = _only_roots(parents)
+    if len(roots) != len(apps) or not replaced.isdisjoint(elsewhere.union(migrations)):
         return False
-    depended_on = {parent for key in parents for parent in parents[key] if parent[0] == key[0]}
-    roots = {key[0]: key for key in parents if all(parent[0] != key[0] for parent in parents[key])}
-    root_count = sum(all(parent[0] != key[0] for parent in parents[key]) for key in parents)
-    if len(migrations) - len(depended_on) != len(apps) or root_count != len(apps):
-        return False
+    for key, (_, _, run_before, *_) in migrations.items():
+        for child in run_before:
+            if child not in migrations or child[0] == key[0]:
+                return False
+            parents[child].append(key)
     for key, app in firsts:
         if app in roots:
-            parents[key].add(roots[app])
-        elif app and closed:
+            parents[key].append(roots[app])
+        elif closed:
             return False
     return _comes_to_an_end(parents)
 
 
-def _comes_to_an_end(parents: Mapping[Key, set[Key]]) -> bool:
+def _only_roots(parents: Mapping[Key, list[Key]]) -> Mapping[str, Key]:
+    """Return the root of each app; nothing where an app has several roots, or several leaves."""
+    roots: dict[str, Key] = {}
+    inner = set()
+    root_count = 0
+    for key, above in parents.items():
+        own = [parent for parent in above if parent[0] == key[0]]
+        inner.update(own)
+        if not own:
+            root_count += 1
+            roots[key[0]] = key
+    leaf_count = len(parents) - len(inner)
+    return roots if root_count == leaf_count == len(roots) else {}
+
+
+def _comes_to_an_end(parents: Mapping[Key, list[Key]]) -> bool:
     """Return whether no migration depends on itself by way of others."""
     waiting = {key: len(above) for key, above in parents.items()}
     children: dict[Key, list[Key]] = {}
@@ -256,8 +299,9 @@ def _cache_file(packages: list[tuple[str, str]]) -> str | None:
     """Return the file that remembers these packages; None where the user has no home."""
     folder = cache_folder()
     # Two that share a name forget each other's answer, and lose nothing else.
-    name = crc32(repr(packages).encode(errors="surrogateescape"))
-    return None if folder is None else os.path.join(folder, f"{name:08x}")
+    text = repr(packages).encode(errors="surrogateescape")
+    name = int.from_bytes(text, "big") % (2**61 - 1)
+    return None if folder is None else os.path.join(folder, f"{name:016x}")
 
 
 def _remembered(path: str | None) -> bytes:

@@ -25,6 +25,11 @@ from shelter.versioning.history.scanning import MAX_SOURCE_BYTES
 
 _Changes = Callable[[ast.AST], str | None]
 
+# South, which came before Django's migrations, has files of other classes in folders of one name.
+_SOUTH = re.compile(
+    rb"^class Migration\((?:\w+\.)?(?:SchemaMigration|DataMigration)\):", re.MULTILINE
+)
+
 _LISTS = ("dependencies", "run_before", "replaces")
 
 
@@ -100,6 +105,11 @@ def read_migration(source: bytes, app: str, name: str, path: str) -> Read:
         ),
         tuple(unreadable(line, reason) for line, reason in sorted(set(reader.problems))),
     )
+
+
+def is_south(source: bytes) -> bool:
+    """Return whether a file is a migration of South's, which Django's loader is not meant for."""
+    return _SOUTH.search(source) is not None
 
 
 def _parse(source: bytes) -> ast.Module:

@@ -60,6 +60,10 @@ PLAIN: Files = {
 }
 
 
+KEY, FIRST_KEY = ("auth", "0001_initial"), ("zoo", "0001_initial")
+SOUTH = body("dependencies = [('zoo', '0002_a')]").replace("migrations.Mig", "v2.DataMig")
+
+
 def test_a_plain_project_has_nothing_to_find(tmp_path: Path) -> None:
     packages = write(tmp_path, PLAIN)
     assert nothing_to_find(packages)
@@ -77,7 +81,11 @@ def test_a_plain_project_has_nothing_to_find(tmp_path: Path) -> None:
         ("zoo", "0001_other", body()),
         ("cages", "0002_b", body("dependencies = [('zoo', '0009_lost')]")),
         ("zoo", "0003_b", body("dependencies = [('zoo', '0002_a')]", "run_before = [('x', 'y')]")),
+        ("zoo", "0003_b", body("dependencies = [('zoo', '0002_a')]", f"replaces = [{FIRST_KEY}]")),
+        ("cages", "0001_initial", body(f"dependencies = [{KEY}]", f"replaces = [{KEY}]")),
         ("zoo", "0003_b", body("dependencies = find()")),
+        ("zoo", "0003_b", SOUTH),
+        ("zoo", "0003_b", "class Migration(migrations.Migration):\n    (\n"),
         ("zoo", "0003_b", body("dependencies = [('zoo', '__latest__')]")),
         ("cages", "0002_b", body("dependencies = [('cages', '__first__')]")),
         ("zoo", "helper", "x = 1\n"),
@@ -89,6 +97,24 @@ def test_what_is_not_plain_is_left_to_the_whole_check(
     files = {label: dict(migrations) for label, migrations in PLAIN.items()}
     files[app][name] = source
     assert not nothing_to_find(write(tmp_path, files))
+
+
+@pytest.mark.parametrize(
+    ("app", "name", "source"),
+    [
+        ("zoo", "0003_b", body("dependencies = [('zoo', '0002' '_a')]")),
+        ("zoo", "0003_b", body("dependencies = [('zoo', '0002_a')]") + "print(Migration)\n"),
+        ("zoo", "0002_a", body(f"dependencies = [{FIRST_KEY}]", "replaces = [('old', '0002_a')]")),
+        ("zoo", "0002_a", body(f"dependencies = [{FIRST_KEY}]", "run_before = [('cages', 'x')]")),
+    ],
+)
+def test_other_forms_with_nothing_to_find_are_read_too(
+    tmp_path: Path, app: str, name: str, source: str
+) -> None:
+    files = {label: dict(migrations) for label, migrations in PLAIN.items()}
+    files["cages"] = {"x": files["cages"]["0001_initial"]}
+    files[app][name] = source
+    assert nothing_to_find(write(tmp_path, files))
 
 
 @pytest.mark.parametrize(("more", "is_read"), [(0, True), (1, False)])
@@ -106,6 +132,12 @@ def test_a_file_that_is_too_large_is_left_to_the_whole_check(
     )
 
 
+EXTRAS = (
+    "",
+    "migrations.swappable_dependency(settings.AUTH_USER_MODEL)",
+    "run_before = [('cages', '0002_b')]",
+    "replaces = [('auth', '0001_a')]",
+)
 NAMES = ("0001_a", "0002_b", "0003_c")
 KEYS = st.tuples(st.sampled_from(["zoo", "cages", "auth"]), st.sampled_from([*NAMES, "__first__"]))
 
@@ -118,28 +150,31 @@ KEYS = st.tuples(st.sampled_from(["zoo", "cages", "auth"]), st.sampled_from([*NA
 @given(
     migrations=st.dictionaries(
         st.tuples(st.sampled_from(["zoo", "cages"]), st.sampled_from(NAMES)),
-        st.tuples(st.lists(KEYS, max_size=2), st.booleans()),
+        st.tuples(st.lists(KEYS, max_size=2), st.sampled_from(EXTRAS)),
         max_size=6,
     ),
     swappable=st.sampled_from([None, {"AUTH_USER_MODEL": "zoo"}, {"AUTH_USER_MODEL": "cages"}]),
     closed=st.booleans(),
 )
 @example(
-    migrations={("zoo", "0001_a"): ([("cages", "__first__")], False)}, swappable=None, closed=True
+    migrations={("zoo", "0001_a"): ([("cages", "__first__")], "")}, swappable=None, closed=True
 )
 def test_it_never_says_so_where_the_whole_check_finds_something(
     tmp_path_factory: pytest.TempPathFactory,
-    migrations: dict[tuple[str, str], tuple[list[tuple[str, str]], bool]],
+    migrations: dict[tuple[str, str], tuple[list[tuple[str, str]], str]],
     swappable: dict[str, str] | None,
     closed: bool,
 ) -> None:
     top = tmp_path_factory.mktemp("quick")
     files: Files = {"zoo": {}, "cages": {}}
-    for (app, name), (dependencies, swapped) in migrations.items():
+    for (app, name), (dependencies, extra) in migrations.items():
         entries = [repr(key) for key in dependencies]
-        if swapped:
-            entries.append("migrations.swappable_dependency(settings.AUTH_USER_MODEL)")
-        files[app][name] = body(f"dependencies = [{', '.join(entries)}]")
+        lists = []
+        if extra.startswith("migrations."):
+            entries.append(extra)
+        elif extra:
+            lists.append(extra)
+        files[app][name] = body(f"dependencies = [{', '.join(entries)}]", *lists)
     packages = write(top, files)
     if nothing_to_find(packages, swappable=swappable, closed=closed):
         history = read_packages({app: Path(folder) for app, folder in packages}, top)
@@ -163,18 +198,24 @@ def test_unchanged_files_are_not_read_again(
     settled(packages)
     assert len(list(cache.iterdir())) == 1
     reads: list[bytes] = []
-    monkeypatch.setattr(scanning, "scan", reads.append)
+    scan = scanning.scan
+
+    def counted(source: bytes) -> scanning.Scanned | None:
+        reads.append(source)
+        return scan(source)
+
+    monkeypatch.setattr(scanning, "scan", counted)
     assert nothing_to_find(packages)
     assert reads == []
     # It is forgotten with the file, and nothing else is lost.
     next(cache.iterdir()).unlink()
-    assert not nothing_to_find(packages)
-    assert len(reads) == 1
+    assert nothing_to_find(packages)
+    assert len(reads) == 3
 
 
 def test_what_the_whole_check_found_nothing_in_is_remembered_too(tmp_path: Path) -> None:
     files = {label: dict(migrations) for label, migrations in PLAIN.items()}
-    files["zoo"]["0003_b"] = body("dependencies = [('zoo', '0002' '_a')]")
+    files["zoo"]["0003_b"] = body("dependencies = [('zoo', '0002_a')]", "run_before = [('x', 'y')]")
     packages = write(tmp_path, files)
     time.sleep(quick._RACY_NS / 1e9 + 0.05)
     look = Look(packages)
