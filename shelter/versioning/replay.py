@@ -23,6 +23,7 @@ from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.utils import resolve_relation
 from django.db.models import F, ForeignKey, ForeignObject, ManyToManyField, Q
 from django.db.models.constants import LOOKUP_SEP
+from django.db.models.options import normalize_together
 
 Step = tuple[str, Operation]
 """An operation, after the label of the app whose migration has it."""
@@ -71,8 +72,20 @@ def same(one: ProjectState, two: ProjectState) -> bool:
     """Return whether two states have the same models, in whatever order their indexes are."""
     if one.models == two.models:
         return True
+    detector = MigrationAutodetector(_normalised(one), _normalised(two))
     # What `changes()` calls too; that one needs a whole graph besides.
-    return not MigrationAutodetector(one, two)._detect_changes()  # type: ignore[attr-defined]
+    return not detector._detect_changes()  # type: ignore[attr-defined]
+
+
+def _normalised(state: ProjectState) -> ProjectState:
+    """Return a state with the groups of fields as the autodetector expects them of models."""
+    state = state.clone()
+    for model in state.models.values():
+        for option in ("unique_together", "index_together"):
+            if option in model.options:
+                groups = normalize_together(model.options[option])
+                model.options[option] = {tuple(group) for group in groups}
+    return state
 
 
 def _parts(operation: Operation) -> Iterator[Operation]:
@@ -237,7 +250,7 @@ def _users(model: ModelState, field: str) -> Iterator[str]:
             if field in _fields_of(entry):
                 yield entry.name
     for option in ("unique_together", "index_together"):
-        if any(field in group for group in model.options.get(option) or ()):
+        if any(field in group for group in normalize_together(model.options.get(option) or ())):
             yield option
     if model.options.get("order_with_respect_to") == field:
         yield "order_with_respect_to"

@@ -244,6 +244,37 @@ def base(db: None) -> Iterator[ProjectState]:
         transaction.set_rollback(True)
 
 
+@pytest.mark.parametrize(
+    "groups", [("page", "keeper"), [["page", "keeper"]]], ids=["one group", "lists"]
+)
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        # Fields' indexes come in another order: the states are compared part by part.
+        (
+            'migrations.AddIndex("box", models.Index(fields=["page"], name="by_page"))',
+            'migrations.AddIndex("box", models.Index(fields=["keeper"], name="by_keeper"))',
+        ),
+        # "page" has these letters; no group has this field.
+        (
+            'migrations.RemoveField("box", "age")',
+            'migrations.AddField("box", "lid", models.TextField(null=True))',
+        ),
+    ],
+    ids=["indexes", "a field"],
+)
+def test_groups_of_fields_may_be_written_in_any_way_that_django_takes(
+    groups: object, one: str, two: str
+) -> None:
+    box = migrations.CreateModel(
+        "Box",
+        [(name, models.IntegerField()) for name in ("page", "keeper", "age")],
+        options={"unique_together": groups},
+    )
+    base = replay(ProjectState(), [("zoo", box)])
+    assert judge_steps(base, steps([one]), steps([two])) == Judgement(Verdict.INDEPENDENT, "")
+
+
 only_postgresql = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="SQLite makes a table anew and so adds a field twice"
 )
