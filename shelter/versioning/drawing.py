@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 from django.apps import apps as installed
 from django.db import DatabaseError
 
 from shelter.versioning import project
-from shelter.versioning.checkout import scope_of_checkout
+from shelter.versioning.checkout import check_checkout, check_merges_of_checkout, scope_of_checkout
 from shelter.versioning.conflicts.explaining import Origins
 from shelter.versioning.conflicts.predicting import merging
 from shelter.versioning.history.fingerprint import blob_id, fingerprint
@@ -22,7 +23,22 @@ from shelter.versioning.history.scanning import MAX_SOURCE_BYTES
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.recording import latest_entries
 from shelter.versioning.ledger.rows import applied_migrations
+from shelter.versioning.report.findings import Report
 from shelter.versioning.report.picture import Picture, Side, Told, picture_of
+
+COMMAND = "graphmigrations"
+
+
+def findings_of(ref: str | None, apps: Collection[str] | None, database: str) -> Report:
+    """Return what `checkmigrations` says of what a picture shows, for other programs.
+
+    Of this checkout, or of merging `ref` into it. Raises what the pictures raise.
+    """
+    if ref is None:
+        report = check_checkout(apps, database=database, exactly=True)
+    else:
+        report = check_merges_of_checkout([ref], None, apps, database=database)
+    return replace(report, command=COMMAND)
 
 
 def picture_of_checkout(

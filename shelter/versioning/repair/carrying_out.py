@@ -16,6 +16,7 @@ from pathlib import Path
 from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.renaming import rename_rows
 from shelter.versioning.repair.rebase import FileEdit, RebasePlan
+from shelter.versioning.writing import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def carry_out(steps: Steps, journal: Path, follow: Callable[[Steps], object]) ->
 
     `follow` is called when all is done, and again after a kill in it.
     """
-    _write(journal, steps.dumps().encode())
+    write_whole(journal, steps.dumps().encode())
     done: list[str] = []
     try:
         _forward(steps.root, steps.edits)
@@ -134,7 +135,7 @@ def _forward(root: Path, edits: Iterable[FileEdit]) -> None:
     kept = {edit.new_path for edit in edits}
     for edit in edits:
         if edit.new_path is not None:
-            _write(root / edit.new_path, edit.after, like=root / edit.path)
+            write_whole(root / edit.new_path, edit.after, like=root / edit.path)
     for edit in edits:
         if edit.path not in kept:
             (root / edit.path).unlink(missing_ok=True)
@@ -143,7 +144,7 @@ def _forward(root: Path, edits: Iterable[FileEdit]) -> None:
 def _back(steps: Steps, done: Iterable[str]) -> None:
     old = {edit.path for edit in steps.edits}
     for edit in steps.edits:
-        _write(steps.root / edit.path, edit.before)
+        write_whole(steps.root / edit.path, edit.before)
     for edit in steps.edits:
         if edit.new_path is not None and edit.new_path not in old:
             (steps.root / edit.new_path).unlink(missing_ok=True)
@@ -154,19 +155,3 @@ def _back(steps: Steps, done: Iterable[str]) -> None:
         ]
         back = tuple((new, previous) for previous, new in reversed(steps.renames))
         rename_rows(alias, before, back)
-
-
-def _write(path: Path, content: bytes, like: Path | None = None) -> None:
-    """Write a file so that it is there wholly or not at all, with the mode of `like`."""
-    mode = None
-    for model in (path, like):
-        if mode is None and model is not None and model.exists():
-            mode = model.stat().st_mode
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if mode is not None:
-        temporary.chmod(mode & 0o7777)
-    temporary.replace(path)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from shelter.versioning.report.findings import Report
+
+if TYPE_CHECKING:
+    from shelter.versioning.report.picture import Picture
 
 Paint = Callable[[str, str], str]
 """Colours a text in one of Django's style roles: `paint("WARNING", text)`."""
@@ -34,3 +38,32 @@ def render(report: Report, form: str, paint: Paint = lambda _, text: text) -> st
     from shelter.versioning.report.text import render_text  # noqa: PLC0415
 
     return render_text(report, paint)
+
+
+DRAWINGS = ("text", "svg")
+
+
+def draw(
+    picture: Picture,
+    form: str,
+    paint: Paint = lambda _, text: text,
+    *,
+    width: int | None = None,
+    encoding: str | None = None,
+    fold: bool = True,
+) -> str:
+    """Return `picture` in the format `form`, one of DRAWINGS.
+
+    Text is coloured by `paint`, cut to `width`, and has what `encoding` can say: box-drawing
+    letters where it has those. With `fold`, straight runs of migrations are drawn as one; SVG
+    unfolds them at a click.
+    """
+    if form == "svg":
+        from shelter.versioning.report.svg import render_svg  # noqa: PLC0415
+
+        return render_svg(picture)
+    from shelter.versioning.report.terminal import WIDTH, render_terminal  # noqa: PLC0415
+
+    return render_terminal(
+        picture, paint, width=width or WIDTH, encoding=encoding or "utf-8", fold=fold
+    )

@@ -391,3 +391,26 @@ def origin_of(node: PictureNode) -> str:
 def others_of(node: PictureNode) -> list[str]:
     """Return the migrations of other apps that one comes after."""
     return [plain(f"{app}.{name}") for app, name in node.parents if app != node.app]
+
+
+def about_of(node: PictureNode) -> str:
+    """Return in short who wrote a migration and when, what it does, and what it comes after."""
+    after = ", ".join(others_of(node)[:2])
+    operations = plain("; ".join(node.operations[:2]))
+    if len(node.operations) > 2:
+        operations += f"; {len(node.operations) - 2} more"
+    return " · ".join(
+        filter(None, (origin_of(node), operations, f"after {after}" if after else ""))
+    )
+
+
+NAME_WIDTH = 44
+"""To how many cells of a terminal names are cut where all of one picture stand in a column."""
+
+
+def words_of_run(row: Row) -> str:
+    """Return what is said of a straight run: how many migrations, their state, the ends."""
+    state = row.nodes[0].state
+    words = "" if state is State.UNKNOWN else f", {state}"
+    ends = [cut(plain(node.name), NAME_WIDTH) for node in (row.nodes[-1], row.nodes[0])]
+    return f"{len(row.nodes)} migrations{words}: {' … '.join(ends)}"

@@ -15,18 +15,20 @@ from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from shelter.versioning.report.picture import (
+    NAME_WIDTH,
     Picture,
     PictureNode,
     Row,
     Side,
     State,
+    about_of,
     cells,
     cut,
-    origin_of,
     others_of,
     plain,
     rows_of,
     words_of,
+    words_of_run,
 )
 
 ROW = 26
@@ -39,7 +41,6 @@ STYLESHEET = Path(__file__).parent.parent / "static/versioning/picture.css"
 
 _MARGIN = 12
 _HEADING = 34
-_NAME = 44
 _WORDS = 50
 _ABOUT = 90
 # A tooltip with more lines than this is no help.
@@ -137,7 +138,7 @@ class _Drawing:
         begin = _MARGIN + self.lanes[app] * LANE + 4
         name = _name(node)
         words = self._words(node)
-        about = cut(_about(node), _ABOUT)
+        about = cut(about_of(node), _ABOUT)
         at_words = begin + self.names[app] + 16
         at_about = at_words + (round(self.words[app] * LETTER) + 16 if self.words[app] else 0)
         end = round(at_about + cells(about) * LETTER)
@@ -165,10 +166,7 @@ class _Drawing:
         when = f'begin="{name}_open.click" end="{name}_close.click"'
         y, x = self.height, self._x(row.lane)
         state = row.nodes[0].state
-        words = "" if state is State.UNKNOWN else f", {state}"
-        label = (
-            f"{len(row.nodes)} migrations{words}: {_name(row.nodes[-1])} … {_name(row.nodes[0])}"
-        )
+        label = words_of_run(row)
         begin = _MARGIN + self.lanes[app] * LANE + 4
         end = round(begin + cells(label) * LETTER)
         self.width = max(self.width, end + 16)
@@ -240,17 +238,7 @@ def _dot(node: PictureNode, x: int, y: int) -> str:
 
 
 def _name(node: PictureNode) -> str:
-    return cut(plain(node.name), _NAME)
-
-
-def _about(node: PictureNode) -> str:
-    after = ", ".join(others_of(node)[:2])
-    operations = plain("; ".join(node.operations[:2]))
-    if len(node.operations) > 2:
-        operations += f"; {len(node.operations) - 2} more"
-    return " · ".join(
-        filter(None, (origin_of(node), operations, f"after {after}" if after else ""))
-    )
+    return cut(plain(node.name), NAME_WIDTH)
 
 
 def _tooltip(node: PictureNode, sides: Sequence[str]) -> list[str]:
