@@ -1,6 +1,6 @@
 # Two commands do it all: `make run` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench clean lock
+.PHONY: help setup run tour test lint format bench clean lock
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -14,6 +14,9 @@ setup: ## Make .venv with everything in it (does nothing the second time)
 
 run: ## Serve the shelter with sample animals (PORT=8000, HOST=127.0.0.1)
 	@bin/run $(HOST) $(PORT)
+
+tour: setup ## See what the migration tooling does, in a scratch folder
+	@$(ACTIVE)/python manage.py tour
 
 test: setup ## Run all tests, on every database that is here
 	@$(ACTIVE)/python -m tests.run

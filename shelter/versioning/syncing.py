@@ -198,7 +198,7 @@ def _take_back(plan: SyncPlan, say: Callable[[str], object], save_to: Path | Non
     executor.loader = GhostLoader(connection, load_ghosts(plan.ghosts, dict(plan.renames)), {})
     if save_to is not None and plan.losses:
         rows = save(save_to, plan.losses, applied_models(executor.loader), plan.database)
-        say(f"{rows:,} rows were saved to {save_to}.")
+        say(f"{'1 row was' if rows == 1 else f'{rows:,} rows were'} saved to {save_to}.")
     nodes = executor.loader.graph.nodes
     executor.migrate(None, plan=[(nodes[ghost.key], True) for ghost in plan.ghosts])
     prune(connection, set(executor.recorder.applied_migrations()), project.root())

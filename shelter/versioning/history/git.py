@@ -441,7 +441,7 @@ class Repository:
                     sides.setdefault(path, [None, None])
             conflicted = {path: (blobs[0], blobs[1]) for path, blobs in sides.items()}
             return Merge(self.files(tree, folders), conflicted)
-        self._refuse_old_version()
+        self.refuse_old_version()
         said = done.stderr
         if b"unrelated histories" in said:
             shallow = self.run("rev-parse", "--is-shallow-repository").strip() == "true"
@@ -467,7 +467,8 @@ class Repository:
                 files[path] = taken
         return Merge(files, conflicted, by_file=True)
 
-    def _refuse_old_version(self) -> None:
+    def refuse_old_version(self) -> None:
+        """Raise GitError where git is not there, or too old to try a merge."""
         version = re.search(r"(\d+)\.(\d+)", self.run("version"))
         if version and (int(version[1]), int(version[2])) < OLDEST_VERSION:
             raise GitError(f"git {version[0]} is too old to try a merge: 2.38 or later is needed.")

@@ -84,7 +84,7 @@ class Command(BaseCommand):
     def _sync(self, options: dict[str, Any]) -> None:
         if options["restore"] is not None:
             rows = restore(options["restore"], options["database"])
-            self.stdout.write(f"{rows:,} rows were put back.")
+            self.stdout.write(f"{'1 row was' if rows == 1 else f'{rows:,} rows were'} put back.")
             return
         asks = options["interactive"] and self.stdout.isatty() and not options["dry_run"]
 
