@@ -97,7 +97,7 @@ def safely(options: Options, says: Says) -> Iterator[_Making]:
                 making.lock = stack.enter_context(lock)
             with _executor_made_by(making):
                 yield making
-            making.forget_unapplied()
+            making.keep_up()
     except LockError as error:
         raise CommandError(str(error), returncode=2) from error
     except HalfDoneError as error:
@@ -259,10 +259,11 @@ class _Making:
         if findings:
             self.says.findings(Report(COMMAND, tuple(findings)))
 
-    def forget_unapplied(self) -> None:
-        """Let go of the code of what is no longer applied."""
+    def keep_up(self) -> None:
+        """Keep the code of squashes that were recorded, and let go of what is no longer applied."""
         if self.executor is None or self.options.read_only:
             return
+        self._keep(self.executor.adopted)
         if self.executor.recorder.unapplied:
             from shelter.versioning.ledger.keeping import prune  # noqa: PLC0415
 
@@ -295,13 +296,17 @@ def plain_executor(
     progress_callback: Callable[..., object] | None = None,
 ) -> LedgerExecutor:
     """Return an executor for repairs, which hold the lock and have looked over their plan."""
-    provenance = functools.cache(lambda: provenance_of(project.root()))
     return LedgerExecutor(
         connection,
         progress_callback,
-        recorder=LedgerRecorder(connection, provenance),
+        recorder=plain_recorder(connection),
         patience=default_patience(),
         say=say,
         look_over=lambda *_: None,
         still_ours=lambda: None,
     )
+
+
+def plain_recorder(connection: BaseDatabaseWrapper) -> LedgerRecorder:
+    """Return a recorder for repairs."""
+    return LedgerRecorder(connection, functools.cache(lambda: provenance_of(project.root())))

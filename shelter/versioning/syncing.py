@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
@@ -17,7 +17,7 @@ from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.executor import LedgerExecutor
-from shelter.versioning.ledger.keeping import PREFIX, database_id, follow, keep, prune
+from shelter.versioning.ledger.keeping import follow, keep, path_in_git, prune, recorded_code
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import applied_rows, latest_entries
 from shelter.versioning.ledger.renaming import rename_rows
@@ -96,40 +96,21 @@ def _ghost(key: Key, entry: LedgerEntry | None, database: str) -> Ghost:
     """Return a ghost with its code: by the ledger's blob, by what is kept, or by its name."""
     repository = Repository(project.root())
     try:
-        if entry is not None and entry.git_blob:
-            content = repository.blobs([entry.git_blob], largest=4_000_000).get(entry.git_blob)
-            if isinstance(content, bytes):
-                return Ghost(key, content, recorded=True)
-            # A repository of SHA-256 ids knows it by another one.
-            ref = f"{PREFIX}/{database_id(connections[database])}/{key[0]}/{key[1]}"
-            kept = repository.refs(ref).get(ref)
-            if kept is not None:
-                content = repository.blobs([kept], largest=4_000_000).get(kept)
-                if isinstance(content, bytes):
-                    return Ghost(key, content, recorded=True)
-        found = _in_history(repository, key)
+        recorded = recorded_code(repository, connections[database], key, entry)
+        if recorded is not None:
+            return Ghost(key, recorded, recorded=True)
+        found = repository.versions(path_in_git(key))
     except GitError as error:
         raise CannotSyncError(
             f"The code of {'.'.join(key)}, which is to be taken back, cannot be looked for: {error}"
         ) from error
-    if found is None:
+    if not found:
         raise CannotSyncError(
             f"The code of {'.'.join(key)}, which is to be taken back, is in no branch, reflog or "
             "stash of this repository. Fetch the branch that has it: git fetch --all. Nothing was "
             "changed."
         )
-    return found
-
-
-def _in_history(repository: Repository, key: Key) -> Ghost | None:
-    app, name = key
-    package, _ = MigrationLoader.migrations_module(app)
-    # The folder, by the last two names of the package.
-    folder = PurePosixPath(*str(package).split(".")[-2:])
-    added = repository.latest_version(f"{folder}/{name}.py")
-    if added is None:
-        return None
-    commit, content = added
+    commit, _, content = found[0]
     return Ghost(key, content, recorded=False, commit=commit.id, author=commit.author)
 
 

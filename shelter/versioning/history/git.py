@@ -519,10 +519,11 @@ class Repository:
             masks[commit] = mask
         return MergeBases(base, tuple(masks), masks)
 
-    def latest_version(self, path: str) -> tuple[Commit, bytes] | None:
-        """Return a file whose path ends with `path`, as the latest commit left it that had it.
+    def versions(self, path: str) -> list[tuple[Commit, str, bytes]]:
+        """Return the versions of the files whose paths end with `path`, which may have a `*`.
 
-        Looked for in all branches, tags, reflogs and stashes. None where there never was one.
+        Each with the commit that left it so and its path, the latest commit first. Looked for in
+        all branches, tags, reflogs and stashes.
         """
         listing = self.run(
             "log",
@@ -538,16 +539,32 @@ class Repository:
             "--",
             f":(top,glob)**/{path}",
         )
+        found = []
         for entry in listing.split("\x01")[1:]:
             identity, author, date, files = entry.split("\x02")
             # :mode mode id id status NUL path NUL
             fields = files.strip("\n\0").split("\0")
-            if fields[0].startswith(":"):
-                blob = fields[0].split(" ")[3]
-                content = self.blobs([blob], largest=4_000_000).get(blob)
-                if isinstance(content, bytes):
-                    return Commit(identity, author, date), content
-        return None
+            for described, name in zip(fields[0::2], fields[1::2], strict=False):
+                found.append((Commit(identity, author, date), name, described.split(" ")[3]))
+        contents = self.blobs((blob for _, _, blob in found), largest=4_000_000)
+        return [
+            (commit, name, content)
+            for commit, name, blob in found
+            if isinstance(content := contents[blob], bytes)
+        ]
+
+    def last_with(self, path: str) -> str | None:
+        """Return the last commit on the way to HEAD that has a file whose path ends with `path`.
+
+        HEAD where it has the file; else any other commit that has it; None where none has.
+        """
+        if any(f"/{file}".endswith(f"/{path}") for file in self.files("HEAD")):
+            return self.commit_of("HEAD")
+        place = f":(top,glob)**/{path}"
+        parents = self.run("log", "-1", "--diff-filter=D", "--format=%P", "HEAD", "--", place)
+        if parents.strip():
+            return parents.split()[0]
+        return next((commit.id for commit, _, _ in self.versions(path)), None)
 
     # --- People --------------------------------------------------------------------------------
 

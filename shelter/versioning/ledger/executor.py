@@ -67,6 +67,18 @@ class LedgerExecutor(MigrationExecutor):
         self._look_over = look_over
         self._still_ours = still_ours
         self._afresh = afresh
+        self.adopted: list[Migration] = []
+
+    def check_replacements(self) -> None:
+        """Record squashes of which all that they replace is applied, each with its own code.
+
+        By the rule of Django 5.2's executor. `adopted` are those that it recorded.
+        """
+        applied = self.recorder.applied_migrations()
+        for key, migration in self.loader.replacements.items():
+            if key not in applied and all(replaced in applied for replaced in migration.replaces):
+                self.recorder.adopt(key, migration)
+                self.adopted.append(migration)
 
     def migration_plan(
         self,

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from django.db.migrations import Migration
+from django.db.migrations.loader import MigrationLoader
 
 from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.migration import Key
@@ -23,6 +24,7 @@ from shelter.versioning.ledger.provenance import code_at, code_of
 from shelter.versioning.ledger.recording import latest_entries
 
 PREFIX = "refs/versioning"
+_LARGEST = 4_000_000
 
 
 def database_id(connection: BaseDatabaseWrapper) -> str | None:
@@ -105,3 +107,31 @@ def prune(connection: BaseDatabaseWrapper, applied: Collection[Key], folder: Pat
     except GitError as error:
         return str(error)
     return None
+
+
+def recorded_code(
+    repository: Repository, connection: BaseDatabaseWrapper, key: Key, entry: LedgerEntry | None
+) -> bytes | None:
+    """Return the code that a database's ledger recorded of a migration, if git has it.
+
+    `entry` is the latest one of the migration. Raises GitError where there is no repository.
+    """
+    # Without a fingerprint it is the file of a squash that ran in place of the migration.
+    if entry is None or not entry.git_blob or not entry.fingerprint:
+        return None
+    content = repository.blobs([entry.git_blob], largest=_LARGEST).get(entry.git_blob)
+    if isinstance(content, bytes):
+        return content
+    # A repository of SHA-256 ids knows it by another one.
+    ref = f"{PREFIX}/{database_id(connection)}/{key[0]}/{key[1]}"
+    kept = repository.refs(ref).get(ref)
+    content = None if kept is None else repository.blobs([kept], largest=_LARGEST).get(kept)
+    return content if isinstance(content, bytes) else None
+
+
+def path_in_git(key: Key) -> str:
+    """Return how the path of a migration's file ends."""
+    app, name = key
+    package, _ = MigrationLoader.migrations_module(app)
+    # The folder, by the last two names of the package.
+    return f"{PurePosixPath(*str(package).split('.')[-2:])}/{name}.py"

@@ -112,6 +112,22 @@ class LedgerRecorder(MigrationRecorder):
                 self.unapplied += 1
                 self._note(app, name, self.run.outcome if self.run else Outcome.FORGOTTEN)
 
+    def adopt(self, key: Key, migration: Migration | None) -> None:
+        """Record that `key` is applied, by whatever made its tables, with its own code.
+
+        `migration` is the one of that name; None where it is in no file.
+        """
+        self.ensure_schema()
+        with transaction.atomic(using=self.connection.alias):
+            app, name = key
+            if not self.migration_qs.filter(app=app, name=name).exists():
+                super().record_applied(app, name)
+            if migration is None:
+                self._note(app, name, Outcome.FAKED)
+                return
+            with self.running(migration, Outcome.FAKED):
+                self._note(app, name, Outcome.FAKED)
+
     def begin(self, run: Run, progress: str) -> LedgerEntry:
         """Return the entry of a run that is more than one transaction, written before it begins."""
         self.ensure_schema()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import takewhile
 
 from django.apps import apps
 from django.db import DatabaseError, connections
+from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
@@ -20,17 +21,23 @@ from shelter.versioning.replay import CannotRunError, replay, same, steps_of
 
 def ghosts(loader: MigrationLoader) -> list[Key]:
     """Return what is applied and in no file, of the apps that are installed, sorted."""
-    replaced = {
-        (app, name)
-        for migration in loader.disk_migrations.values()
-        for app, name in migration.replaces
-    }
+    return ghosts_of(loader.disk_migrations, loader.applied_migrations)
+
+
+def ghosts_of(files: Mapping[Key, Migration], applied: Collection[Key]) -> list[Key]:
+    """Return the ghosts among `applied`: what is not in `files`, nor replaced by one of them."""
+    replaced = {(app, name) for migration in files.values() for app, name in migration.replaces}
     labels = {config.label for config in apps.get_app_configs()}
-    return sorted(
+    return sorted(key for key in set(applied) - set(files) - replaced if key[0] in labels)
+
+
+def unfinished_squashes(loader: MigrationLoader) -> list[Key]:
+    """Return the squashes of which something that they replace is not applied."""
+    return [
         key
-        for key in set(loader.applied_migrations) - set(loader.disk_migrations) - replaced
-        if key[0] in labels
-    )
+        for key, migration in loader.replacements.items()
+        if not all(replaced in loader.applied_migrations for replaced in migration.replaces)
+    ]
 
 
 def not_applied(loader: MigrationLoader) -> list[Key]:
