@@ -1,7 +1,7 @@
 """`python -m shelter.versioning`: the checks that need files and git alone.
 
-Where it is asked of the files here, and there is nothing to say of them, that is found out with
-next to nothing imported; everything else is in `cli`.
+Where it is asked of the files here, or of a merge into them, and there is nothing to say, that is
+found out with next to nothing imported; everything else is in `cli`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ def main(arguments: list[str]) -> int:
     if look is not None and look.nothing_to_find():
         sys.stdout.write(f"{NOTHING_FOUND}\n")
         return 0
+    if arguments[:2] == ["check", "--against"] and _finds_nothing_against(arguments[2:]):
+        sys.stdout.write(f"{NOTHING_FOUND}\n")
+        return 0
     from shelter.versioning import cli  # noqa: PLC0415
 
     code = cli.main(arguments)
@@ -39,6 +42,17 @@ def _look() -> Look | None:
         return Look((_label(package), package) for package in package_folders(folder))
     except OSError:
         return None
+
+
+def _finds_nothing_against(refs: list[str]) -> bool:
+    """Return whether merging one ref into this checkout is known to leave nothing to find."""
+    if len(refs) != 1:
+        return False
+    # Files alone are looked at more often, and with fewer imports.
+    from shelter.versioning.history.objects import Objects  # noqa: PLC0415
+    from shelter.versioning.history.sides import merge_leaves_nothing_to_find  # noqa: PLC0415
+
+    return merge_leaves_nothing_to_find(Objects(os.curdir), refs[0])
 
 
 def _label(folder: str) -> str:

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from shelter.versioning.conflicts.predicting import Scope, _Strangers, compare_branches
+from shelter.versioning.conflicts import predicting
+from shelter.versioning.conflicts.predicting import Scope, compare_branches
 from shelter.versioning.history.git import Merge, Repository
+from shelter.versioning.history.objects import Objects
+from shelter.versioning.history.sides import merge_leaves_nothing_to_find
 from tests.versioning.projects import Project, make_project
 
 pytestmark = pytest.mark.scenario
@@ -405,6 +408,16 @@ def test_branches_that_cannot_meet_are_told_without_a_merge(
         (project.folder / "notes.txt").touch()
     with on_new("deletes"):
         (project.migrations / "0002_a.py").unlink()
+    with on_new("cage-1-too"):
+        cage("0002_x", "0001_initial", "0001_initial")
+    with on_new("needs-cages"):
+        new = project.folder / "zoo/feeds/migrations"
+        new.mkdir(parents=True)
+        (new / "__init__.py").touch()
+        (new / "0001_initial.py").write_text(
+            "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+            '    dependencies = [("cages", "0009_lost")]\n    operations = []\n'
+        )
     project.git("branch", "later", "cage-1")
     with on(project, "later"):
         (cages / "0002_x.py").unlink()
@@ -429,10 +442,22 @@ def test_branches_that_cannot_meet_are_told_without_a_merge(
     monkeypatch.setattr(Repository, "merge", counted)
     quick = compare()
     few = len(merges)
-    monkeypatch.setattr(_Strangers, "are", lambda *commits: False)
+    monkeypatch.setattr(predicting, "read_sides", lambda *_: ({}, {}))
     assert quick == compare()
     assert few < len(merges) - few
     assert quick["cage-1", "keeper-1"] == []
+    assert [name for name, *_ in quick["cage-1", "needs-cages"]] == ["versioning.W002"]
+    assert [name for name, *_ in quick["cage-1", "cage-1-too"]] == ["versioning.W005"]
+    told = {frozenset(pair): findings for pair, findings in quick.items()}
+    clean = {}
+    for head in ("main", "keeper-1", "cage-1", "notes", "deletes"):
+        project.git("switch", "-q", head)
+        for ref in {name for pair in told for name in pair} - {head}:
+            clean[head, ref] = merge_leaves_nothing_to_find(Objects(project.folder), ref)
+    assert [pair for pair in clean if clean[pair] and told[frozenset(pair)]] == []
+    assert sum(clean.values()) >= 15
+    add(project, "0003_not_committed", "0002_a")
+    assert not merge_leaves_nothing_to_find(Objects(project.folder), "notes")
     assert [leaves for _, _, leaves in quick["keeper-1", "keeper-2"]] == [("0003_b", "0003_c")]
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 
 from shelter.versioning.conflicts.explaining import Origins, explain
@@ -15,14 +15,17 @@ from shelter.versioning.history.git import Difference, GitError, Merge, Reposito
 from shelter.versioning.history.graph import build_graph
 from shelter.versioning.history.migration import Key
 from shelter.versioning.history.packages import (
-    MIGRATION_PATH,
     History,
-    folders_of,
-    migration_names,
     read_folders,
 )
-from shelter.versioning.history.quick import package_folders
+from shelter.versioning.history.quick import (
+    folders_of,
+    is_migration_path,
+    migration_names,
+    package_folders,
+)
 from shelter.versioning.history.scanning import MAX_SOURCE_BYTES
+from shelter.versioning.history.sides import Side, read_sides
 from shelter.versioning.report.findings import Comparison, Finding, Level
 
 _NUMBER = re.compile(r"(\d+)_")
@@ -96,7 +99,7 @@ def merging(
     """
     theirs = repository.commit_of(ref)
     with repository.scratch() as scratch:
-        ours = repository.commit_of(head) if head else scratch.snapshot(MIGRATION_PATH)
+        ours = repository.commit_of(head) if head else scratch.snapshot(is_migration_path)
         yield _merged(scratch, ours, theirs, (head or "HEAD", ref), scope)
 
 
@@ -104,7 +107,7 @@ def _merged(
     scratch: Repository, ours: str, theirs: str, names: tuple[str, str], scope: Scope
 ) -> Merged | None:
     difference = scratch.difference(ours, theirs)
-    touched = {path.rpartition("/")[0] for path in difference.paths if MIGRATION_PATH.search(path)}
+    touched = _touched(difference)
     if not touched:
         return None
     merge = scratch.merge(ours, theirs, touched)
@@ -115,6 +118,10 @@ def _merged(
     history = read_tree(scratch, merge.files, touched, chosen, scope)
     origins = Origins.of_merge(scratch, ours, theirs, names, difference)
     return Merged(merge, difference, history, origins)
+
+
+def _touched(difference: Difference) -> set[str]:
+    return {path.rpartition("/")[0] for path in difference.paths if is_migration_path(path)}
 
 
 def _predicted(
@@ -141,13 +148,28 @@ def read_tree(
     scope: Scope,
 ) -> History:
     """Read the migrations of a tree in the folders `touched`, or in all."""
-    blobs = {
-        folder: {name: chosen.get(path) or files[path] for name, path in paths.items()}
+    blobs = _packages({path: chosen.get(path) or blob for path, blob in files.items()}, touched)
+    ids = [blob for names in blobs.values() for blob in names.values()]
+    contents = repository.blobs(ids, largest=MAX_SOURCE_BYTES)
+    return _read(blobs, contents, scope)
+
+
+def _packages(
+    files: Mapping[str, str], touched: Collection[str] | None
+) -> dict[str, dict[str, str]]:
+    """Return the blobs of migrations by folder and name, in the folders `touched`, or in all."""
+    return {
+        folder: {name: files[path] for name, path in paths.items()}
         for folder, paths in folders_of(files).items()
         if touched is None or folder in touched
     }
-    ids = [blob for names in blobs.values() for blob in names.values()]
-    contents = repository.blobs(ids, largest=MAX_SOURCE_BYTES)
+
+
+def _read(
+    blobs: Mapping[str, Mapping[str, str]],
+    contents: Mapping[str, bytes | int | None],
+    scope: Scope,
+) -> History:
     return read_folders(
         {
             folder: {name: contents[blob] for name, blob in names.items()}
@@ -246,66 +268,80 @@ def compare_branches(
                 for one, two in combinations(branches, 2)
             ]
         else:
-            ours = repository.commit_of(head) if head else scratch.snapshot(MIGRATION_PATH)
+            ours = repository.commit_of(head) if head else scratch.snapshot(is_migration_path)
             tree = scratch.run("rev-parse", f"{ours}^{{tree}}").strip()
             pairs = [
                 ((head or "HEAD", branch.name), (ours, branch.commit))
                 for branch in branches
                 if branch.tree != tree
             ]
-        alone = [branch.commit for branch in branches] if pairwise else []
-        strangers = _Strangers(scratch, alone, scope) if alone else None
+        merges = _Merges(scratch, [commits for _, commits in pairs], scope)
         compared = []
         for done, (names, commits) in enumerate(pairs):
             advance(done, len(pairs))
-            found: tuple[Finding, ...] = ()
             try:
-                if strangers is None or not strangers.are(*commits):
-                    found = tuple(_predicted(scratch, *commits, names, scope))
+                found = tuple(merges.findings(names, *commits))
             except GitError as error:
                 found = (_not_compared(names, error),)
             compared.append(Comparison(*names, found))
         return tuple(compared)
 
 
-class _Strangers:
-    """Which branches cannot get in each other's way, told without merging every two of them.
+class _Merges:
+    """Many merges, each pair of commits by itself, but what they have in common read once.
 
-    They part at one commit, did nothing since but add migrations, to different folders, and each
-    one's own are in order. Then a merge has what both added, and no finding.
+    git merges only what is more than files added on both sides.
     """
 
-    def __init__(self, scratch: Repository, commits: Sequence[str], scope: Scope) -> None:
+    def __init__(
+        self, scratch: Repository, pairs: Collection[tuple[str, str]], scope: Scope
+    ) -> None:
         self.scratch = scratch
         self.scope = scope
-        self.bases = scratch.merge_bases(commits)
-        self.added: dict[tuple[str, str], frozenset[str] | None] = {}
+        self.bases = scratch.merge_bases(list(dict.fromkeys(chain.from_iterable(pairs))))
+        wanted = [
+            (base, commit) for pair in pairs if (base := self.bases.of(*pair)) for commit in pair
+        ]
+        self.sides: Mapping[tuple[str, str], Side]
+        self.contents: Mapping[str, bytes | int | None]
+        try:
+            self.sides, self.contents = read_sides(scratch, scratch.changes(wanted), scope.labels)
+        except GitError:
+            # Some object is not here: which one, each merge tells.
+            self.sides, self.contents = {}, {}
 
-    def are(self, one: str, two: str) -> bool:
-        """Return whether merging the two is known to have no finding."""
-        base = self.bases.of(one, two)
-        if base is None:
-            return False
-        mine, other = self._folders(base, one), self._folders(base, two)
-        return mine is not None and other is not None and not mine & other
-
-    def _folders(self, base: str, commit: str) -> frozenset[str] | None:
-        """Return the folders that `commit` adds migrations to; None where it does anything else."""
-        pair = base, commit
-        if pair not in self.added:
-            difference = self.scratch.difference(*pair)
-            changed = difference.ours_only | difference.both
-            in_order = not any(map(_is_migration, changed))
-            if in_order and not any(_predicted(self.scratch, *pair, pair, self.scope)):
-                added = filter(_is_migration, difference.theirs_only)
-                self.added[pair] = frozenset(path.rpartition("/")[0] for path in added)
-            else:
-                self.added[pair] = None
-        return self.added[pair]
+    def findings(self, names: tuple[str, str], ours: str, theirs: str) -> Iterator[Finding]:
+        """Yield the findings on merging the second commit into the first. Raises GitError."""
+        base = self.bases.of(ours, theirs)
+        one, two = (self.sides.get((base or "", commit)) for commit in (ours, theirs))
+        if one is None or two is None or not one.merges_by_file(two):
+            yield from _predicted(self.scratch, ours, theirs, names, self.scope)
+        elif not one.leaves_nothing_to_find(two):
+            merge, difference = _merge_by_file(one, two)
+            blobs = _packages(merge.files, _touched(difference))
+            history = _read(blobs, self.contents, self.scope)
+            origins = Origins.of_merge(self.scratch, ours, theirs, names, difference)
+            yield from _findings(Merged(merge, difference, history, origins), names[1], self.scope)
 
 
-def _is_migration(path: str) -> bool:
-    return MIGRATION_PATH.search(path) is not None
+def _merge_by_file(one: Side, two: Side) -> tuple[Merge, Difference]:
+    """Return what git's merge of two sides gives where both only added files."""
+    mine = {path: blob for blobs in one.added.values() for path, blob in blobs.items()}
+    other = {path: blob for blobs in two.added.values() for path, blob in blobs.items()}
+    both = frozenset(path for path in mine.keys() & other if mine[path] != other[path])
+    files = {
+        path: blob
+        # Of what both have, ours stays.
+        for side in (two, one)
+        for blobs in side.there.values()
+        for path, blob in blobs.items()
+    }
+    return (
+        Merge(files, {path: (mine[path], other[path]) for path in both}),
+        Difference(
+            frozenset(mine.keys() - other.keys()), frozenset(other.keys() - mine.keys()), both
+        ),
+    )
 
 
 def _not_compared(names: tuple[str, str], error: GitError) -> Finding:

@@ -1,4 +1,4 @@
-"""What git knows. Nothing else runs git.
+"""What git knows.
 
 A repository is changed by `keep_blobs` and `drop_refs` alone, below refs that nobody else uses.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from shelter.versioning.history.objects import GitError as GitError  # noqa: PLC0414  # offered here too
+from shelter.versioning.history.objects import Objects
 
 OLDEST_VERSION = (2, 38)
 """The first git whose `merge-tree` can merge without a work tree."""
@@ -20,10 +22,6 @@ OLDEST_VERSION = (2, 38)
 
 # Who commits, in a scratch repository, what is not committed.
 _NOBODY = "-"
-
-
-class GitError(Exception):
-    """Git could not answer; the message says why, and where possible what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,53 +122,15 @@ class InProgress:
         return self.kind != "rebase"
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(Objects):
     """A git repository, by any folder inside it; bare ones too."""
 
     folder: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
 
     def is_there(self) -> bool:
         """Return whether the folder lies in a repository's work tree; no git is asked."""
         folder = self.folder.resolve()
         return any((above / ".git").exists() for above in (folder, *folder.parents))
-
-    def run(self, *arguments: str, text: bytes | None = None) -> str:
-        """Return what `git` prints for `arguments`, given `text` to read.
-
-        Raises GitError where git is not there, or refuses.
-        """
-        return self._output(arguments, text).decode(errors="surrogateescape")
-
-    def _output(self, arguments: Sequence[str], text: bytes | None = None) -> bytes:
-        done = self._call(arguments, text)
-        if done.returncode:
-            raise GitError(_complaint(done))
-        return done.stdout
-
-    def _call(
-        self, arguments: Sequence[str], text: bytes | None = None
-    ) -> subprocess.CompletedProcess[bytes]:
-        environment = {
-            **os.environ,
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_NO_LAZY_FETCH": "1",
-            "GIT_TERMINAL_PROMPT": "0",
-            "LC_ALL": "C",
-            **self.environment,
-        }
-        try:
-            return subprocess.run(
-                # Replacement objects and a pager are for people.
-                ["git", "--no-replace-objects", "-C", os.fspath(self.folder), *arguments],
-                capture_output=True,
-                check=False,
-                env=environment,
-                input=text or b"",
-            )
-        except FileNotFoundError as error:
-            raise GitError("git is not installed. On Debian: apt-get install git") from error
 
     # --- Names -------------------------------------------------------------------------------
 
@@ -280,49 +240,6 @@ class Repository:
 
     # --- Files -------------------------------------------------------------------------------
 
-    def files(self, tree: str, folders: Collection[str] = ()) -> dict[str, str]:
-        """Return the regular files of a tree or commit, and the id of each one's blob.
-
-        With `folders`, those below them alone.
-        """
-        found = {}
-        # The top folder has no name to ask for.
-        below = () if "" in folders else folders
-        listing = self.run("ls-tree", "-r", "-z", "--full-tree", tree, "--", *below)
-        for entry in listing.split("\0")[:-1]:
-            described, _, path = entry.partition("\t")
-            mode, _, blob = described.split(" ")
-            # Neither symbolic links, which may lead anywhere, nor submodules.
-            if mode.startswith("100"):
-                found[path] = blob
-        return found
-
-    def blobs(self, ids: Iterable[str], *, largest: int) -> Mapping[str, bytes | int | None]:
-        """Return the content of blobs, read by one process.
-
-        A blob of more than `largest` bytes is not read: its size stands for it. None stands for one
-        that is not here, as in a partial clone.
-        """
-        wanted = list(dict.fromkeys(ids))
-        if not wanted:
-            return {}
-        found: dict[str, bytes | int | None] = {}
-        sizes = self.run("cat-file", "--batch-check", text="\n".join(wanted).encode())
-        for line in sizes.splitlines():
-            blob, *described = line.split(" ")
-            size = int(described[1]) if len(described) == 2 else None
-            found[blob] = size if size is None or size > largest else b""
-        readable = [blob for blob, content in found.items() if content == b""]
-        output = memoryview(self._output(["cat-file", "--batch"], "\n".join(readable).encode()))
-        at = 0
-        while at < len(output):
-            # A header is an id, a type and a size, and never longer than this.
-            end = at + bytes(output[at : at + 200]).index(b"\n")
-            blob, _, size_text = bytes(output[at:end]).decode().split(" ")
-            found[blob] = bytes(output[end + 1 : end + 1 + int(size_text)])
-            at = end + 2 + int(size_text)
-        return found
-
     def difference(self, ours: str, theirs: str) -> Difference:
         """Return how the files of two trees or commits differ, renames seen as two paths."""
         listing = self.run("diff-tree", "-r", "-z", "--no-renames", "--name-status", ours, theirs)
@@ -414,13 +331,11 @@ class Repository:
             alternates = [os.fspath(self.folder / objects)]
             if os.environ.get("GIT_ALTERNATE_OBJECT_DIRECTORIES"):
                 alternates.append(os.environ["GIT_ALTERNATE_OBJECT_DIRECTORIES"])
-            yield replace(
-                self,
-                environment={
-                    "GIT_OBJECT_DIRECTORY": folder,
-                    "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(alternates),
-                },
-            )
+            environment = {
+                "GIT_OBJECT_DIRECTORY": folder,
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(alternates),
+            }
+            yield Repository(self.folder, environment)
 
     def merge(self, ours: str, theirs: str, folders: Collection[str]) -> Merge:
         """Return what merging two commits would give; call it on a `scratch()` repository.
@@ -473,14 +388,13 @@ class Repository:
         if version and (int(version[1]), int(version[2])) < OLDEST_VERSION:
             raise GitError(f"git {version[0]} is too old to try a merge: 2.38 or later is needed.")
 
-    def snapshot(self, is_wanted: re.Pattern[str]) -> str:
-        """Return a commit of HEAD with the uncommitted files that `is_wanted` matches, as they are.
+    def snapshot(self, is_wanted: Callable[[str], bool]) -> str:
+        """Return a commit of HEAD with the uncommitted files that `is_wanted`, as they are.
 
         HEAD itself where there are none. Call it on a `scratch()` repository, of a work tree.
         """
         head = self.commit_of("HEAD")
-        status = self.run("status", "--porcelain", "-z", "-uall", "--no-renames")
-        changed = [entry[3:] for entry in status.split("\0") if is_wanted.search(entry[3:])]
+        changed = self.uncommitted(is_wanted)
         if not changed:
             return head
         top = self.top()
@@ -496,7 +410,7 @@ class Repository:
         }
         with tempfile.TemporaryDirectory(prefix="versioning-") as folder:
             index = {"GIT_INDEX_FILE": f"{folder}/index"}
-            work = replace(self, folder=top, environment={**self.environment, **somebody, **index})
+            work = Repository(top, {**self.environment, **somebody, **index})
             work.run("read-tree", "HEAD")
             paths = "\0".join(changed).encode(errors="surrogateescape")
             work.run("update-index", "--add", "--remove", "-z", "--stdin", text=paths)
@@ -597,11 +511,6 @@ class Repository:
                 if name in wanted:
                     found.setdefault(name, Commit(identity, author, date))
         return found
-
-
-def _complaint(done: subprocess.CompletedProcess[bytes]) -> str:
-    said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
-    return said or f"git exited with {done.returncode}."
 
 
 def _glob(pattern: str) -> str:

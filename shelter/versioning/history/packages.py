@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from shelter.versioning.history.migration import Key, Migration, Unreadable
-from shelter.versioning.history.quick import is_migration, is_package
+from shelter.versioning.history.quick import migration_names, usual_label
 from shelter.versioning.history.scanning import scan
-
-MIGRATION_PATH = re.compile(r"(?:^|/)(?:migrations/[^/]+|\d{4}_\w+)\.py$")
-"""The paths that may be migrations."""
 
 
 def scan_migration(source: bytes, app: str, name: str, path: str) -> Migration | None:
@@ -37,11 +33,6 @@ class History:
     migrations: tuple[Migration, ...]
     unreadable: tuple[Unreadable, ...]
     sources: Mapping[Key, Source]
-
-
-def migration_names(entries: Iterable[str]) -> list[str]:
-    """Return the names of the migrations among the `entries` of a folder, sorted."""
-    return sorted(entry.removesuffix(".py") for entry in entries if is_migration(entry))
 
 
 def read_packages(packages: Mapping[str, Path], root: Path) -> History:
@@ -70,23 +61,6 @@ def with_imported(history: History, imported: Mapping[Key, Migration]) -> Histor
             place for place in history.unreadable if (place.app, place.name) not in imported
         ),
     )
-
-
-def folders_of(paths: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the migration packages among `paths`: by folder, the path of each migration by name.
-
-    A package is told as by `quick.package_folders`.
-    """
-    entries: dict[str, set[str]] = {}
-    for path in paths:
-        if path.endswith(".py"):
-            folder, _, name = path.rpartition("/")
-            entries.setdefault(folder, set()).add(name)
-    return {
-        folder: {name: f"{folder}/{name}.py".lstrip("/") for name in migration_names(names)}
-        for folder, names in entries.items()
-        if is_package(folder.rpartition("/")[2], names)
-    }
 
 
 def read_folders(
@@ -123,7 +97,7 @@ def label_of(folder: str, migrations: Iterable[Migration], other_folders: set[st
     others more likely than of this one.
     """
     migrations = list(migrations)
-    usual = PurePosixPath(folder).parent.name or PurePosixPath(folder).name
+    usual = usual_label(folder)
     names = {migration.name for migration in migrations}
     told: dict[str, set[str]] = {}
     for migration in migrations:

@@ -76,6 +76,42 @@ def is_migration(name: str) -> bool:
     return name.endswith(".py") and name[0] not in "_~" and "." not in name[:-3]
 
 
+def is_migration_path(path: str) -> bool:
+    """Return whether a path is one that a migration may have."""
+    folder, _, name = path.rpartition("/")
+    return is_numbered(name) or (
+        name.endswith(".py") and name != ".py" and folder.rpartition("/")[2] == "migrations"
+    )
+
+
+def migration_names(entries: Iterable[str]) -> list[str]:
+    """Return the names of the migrations among the `entries` of a folder, sorted."""
+    return sorted(entry.removesuffix(".py") for entry in entries if is_migration(entry))
+
+
+def folders_of(paths: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the migration packages among `paths`: by folder, the path of each migration by name.
+
+    A package is told as by `package_folders`.
+    """
+    entries: dict[str, set[str]] = {}
+    for path in paths:
+        if path.endswith(".py"):
+            folder, _, name = path.rpartition("/")
+            entries.setdefault(folder, set()).add(name)
+    return {
+        folder: {name: f"{folder}/{name}.py".lstrip("/") for name in migration_names(names)}
+        for folder, names in entries.items()
+        if is_package(folder.rpartition("/")[2], names)
+    }
+
+
+def usual_label(folder: str) -> str:
+    """Return the app label of a folder of which nothing else tells: the name of the one above."""
+    above, _, name = folder.rpartition("/")
+    return above.rpartition("/")[2] or name
+
+
 class Look:
     """The state of packages' files at one moment, and whether there is anything to find in them.
 
@@ -131,11 +167,11 @@ class Look:
             source = _read(path, size)
             if source is None:
                 return False
-            stated = scan(source) or _parsed(source)
+            stated = scan(source) or parsed(source)
             if stated is None:
                 return False
             migrations[key] = stated
-        if not _is_plain(migrations, self.swappable, closed=self.closed):
+        if not is_plain(migrations, self.swappable, closed=self.closed):
             return False
         self.remember_nothing()
         return True
@@ -174,7 +210,7 @@ def _read(path: str, size: int) -> bytes | None:
     return content if len(content) == size else None
 
 
-def _parsed(source: bytes) -> Scanned | None:
+def parsed(source: bytes) -> Scanned | None:
     """Return what parsing tells of a migration; None where it does not tell all."""
     # Few files need it, and its imports take as long as scanning hundreds.
     from shelter.versioning.history.reading import is_south, read_migration  # noqa: PLC0415
@@ -193,7 +229,7 @@ def _parsed(source: bytes) -> Scanned | None:
     )
 
 
-def _is_plain(
+def is_plain(
     migrations: Mapping[Key, Scanned], swappable: Mapping[str, str] | None, *, closed: bool
 ) -> bool:
     """Return whether each app has one root and one leaf, and nothing is missing or in a circle.

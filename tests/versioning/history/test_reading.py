@@ -11,7 +11,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from shelter.versioning.history.describing import describe, kind_of
 from shelter.versioning.history.migration import Migration
-from shelter.versioning.history.packages import migration_names
+from shelter.versioning.history.quick import migration_names
 from shelter.versioning.history.reading import (
     Read,
     read_migration,
