@@ -28,12 +28,14 @@ class Origins:
     """Where migrations come from: who added a file, and which of two merged refs has it.
 
     `prefix` leads from the top of the repository to where paths begin. `sides` are the commits that
-    the files are of: one, or the two of a merge; none for HEAD.
+    the files are of: one, or the two of a merge; none for HEAD. `bases` are the merge bases of the
+    two, where they are known.
     """
 
     repository: Repository
     prefix: str = ""
     sides: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
     names: tuple[str | None, str | None] = (None, None)
     difference: Difference | None = None
     in_progress: InProgress | None = None
@@ -73,10 +75,14 @@ class Origins:
         ours: str,
         theirs: str,
         names: tuple[str, str],
+        *,
         difference: Difference,
+        bases: tuple[str, ...] = (),
     ) -> Origins:
-        """Return the origins of what merging two commits gives."""
-        return cls(repository, sides=(ours, theirs), names=names, difference=difference)
+        """Return the origins of what merging two commits gives, whose merge bases may be known."""
+        return cls(
+            repository, sides=(ours, theirs), bases=bases, names=names, difference=difference
+        )
 
     def ref_of(self, path: str) -> str | None:
         """Return the name of the ref that has the file at `path`; None where both have it."""
@@ -103,7 +109,7 @@ class Origins:
     def _ranges(self) -> Iterator[Sequence[str]]:
         """Yield the revisions to look for commits in: first what the sides do not share."""
         if len(self.sides) > 1:
-            bases = self.repository.run("merge-base", "--all", *self.sides).split()
+            bases = self.bases or self.repository.run("merge-base", "--all", *self.sides).split()
             yield (*self.sides, "--not", *bases)
         yield self.sides
 

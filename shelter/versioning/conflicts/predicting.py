@@ -116,7 +116,7 @@ def _merged(
         for path, (ours_blob, theirs_blob) in merge.conflicted.items()
     }
     history = read_tree(scratch, merge.files, touched, chosen, scope)
-    origins = Origins.of_merge(scratch, ours, theirs, names, difference)
+    origins = Origins.of_merge(scratch, ours, theirs, names, difference=difference)
     return Merged(merge, difference, history, origins)
 
 
@@ -312,15 +312,17 @@ class _Merges:
 
     def findings(self, names: tuple[str, str], ours: str, theirs: str) -> Iterator[Finding]:
         """Yield the findings on merging the second commit into the first. Raises GitError."""
-        base = self.bases.of(ours, theirs)
-        one, two = (self.sides.get((base or "", commit)) for commit in (ours, theirs))
+        base = self.bases.of(ours, theirs) or ""
+        one, two = self.sides.get((base, ours)), self.sides.get((base, theirs))
         if one is None or two is None or not one.merges_by_file(two):
             yield from _predicted(self.scratch, ours, theirs, names, self.scope)
         elif not one.leaves_nothing_to_find(two):
             merge, difference = _merge_by_file(one, two)
             blobs = _packages(merge.files, _touched(difference))
             history = _read(blobs, self.contents, self.scope)
-            origins = Origins.of_merge(self.scratch, ours, theirs, names, difference)
+            origins = Origins.of_merge(
+                self.scratch, ours, theirs, names, difference=difference, bases=(base,)
+            )
             yield from _findings(Merged(merge, difference, history, origins), names[1], self.scope)
 
 
