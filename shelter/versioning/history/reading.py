@@ -55,11 +55,9 @@ def read_entries(source: bytes) -> tuple[Entry, ...] | None:
 
     Positions are those of `ast`: lines from 1, columns in bytes of UTF-8.
     """
-    try:
-        reader = _Reader(_parse(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    if reader.definition is None:
+    module, _ = _parsed(source)
+    reader = None if module is None else _Reader(module)
+    if reader is None or reader.definition is None:
         return None
     reader.read_class(reader.definition)
     return tuple(reader.entries)
@@ -117,6 +115,19 @@ def _parse(source: bytes) -> ast.Module:
         # Invalid escape sequences in old files are the file's own business.
         warnings.simplefilter("ignore")
         return ast.parse(source)
+
+
+def _parsed(source: bytes) -> tuple[ast.Module | None, bool]:
+    """Return the module, or the class `Migration` of a Python 2 file alone, and whether it is all.
+
+    None for what is neither.
+    """
+    try:
+        return _parse(source), True
+    except (SyntaxError, ValueError):
+        return _python2_class(source), False
+    except (RecursionError, MemoryError):
+        return None, False
 
 
 def _message(error: Exception) -> str:
@@ -366,14 +377,7 @@ class Listed:
 
 def listed_operations(source: bytes) -> Listed | None:
     """Return what `source` lists as its operations; None where that cannot be read as text."""
-    module: ast.Module | None
-    is_whole = True
-    try:
-        module = _parse(source)
-    except (SyntaxError, ValueError):
-        module, is_whole = _python2_class(source), False
-    except (RecursionError, MemoryError):
-        module = None
+    module, is_whole = _parsed(source)
     if module is None:
         return None
     reader = _Reader(module)

@@ -119,6 +119,14 @@ def _only_leaf(history: History, app: str, names: Collection[str], who: str) -> 
     }
     leaves = sorted(set(names) - parents)
     if len(leaves) != 1:
+        names_there = {migration.key for migration in history.migrations}
+        for migration in history.migrations:
+            for key in migration.dependencies:
+                if migration.app == key[0] == app and key not in names_there:
+                    raise CannotRebaseError(
+                        f"{app}.{migration.name} depends on {app}.{key[1]}, which no file provides:"
+                        " a side renamed or deleted it. Put that right first."
+                    )
         told = ", ".join(leaves) or "none"
         raise CannotRebaseError(
             f"{who} not one leaf in {app} but {len(leaves)} ({told}). Put those right first: "
@@ -135,11 +143,15 @@ def plan_rebase(
     Raises CannotRebaseError where a reference to a migration that is renamed cannot be changed.
     """
     migrations = {migration.key: migration for migration in history.migrations}
-    apps = tuple(_order(app, set(mine[app]), onto[app], migrations) for app in sorted(mine))
+    apps = tuple(
+        _order(history, app, set(mine[app]), onto[app], migrations) for app in sorted(mine)
+    )
     return RebasePlan(apps, tuple(_edits(history, migrations, apps)))
 
 
-def _order(app: str, mine: set[str], onto: str, migrations: Mapping[Key, Migration]) -> AppRebase:
+def _order(
+    history: History, app: str, mine: set[str], onto: str, migrations: Mapping[Key, Migration]
+) -> AppRebase:
     parents = {
         name: {
             parent
@@ -153,7 +165,11 @@ def _order(app: str, mine: set[str], onto: str, migrations: Mapping[Key, Migrati
     last = max((number for name in others if (number := _number(name)) is not None), default=0)
     names, dropped = [], []
     for name in order:
-        if _is_merge(migrations[app, name]):
+        if (
+            _is_merge(migrations[app, name])
+            and len(parents[name]) < 2
+            and read_operations(history.sources[app, name].content) == ()
+        ):
             dropped.append(name)
             continue
         number = _number(name)
@@ -181,16 +197,9 @@ def _edits(
 ) -> Iterator[FileEdit]:
     new_names = {(r.app, old): new for r in apps for old, new in r.names}
     dropped = {(r.app, name) for r in apps for name in r.dropped}
-    # What stands for a merge that goes: the one before it in the new order.
-    for key in sorted(dropped):
-        operations = read_operations(history.sources[key].content)
-        if operations is None or operations:
-            raise CannotRebaseError(
-                f"{'.'.join(key)} joins two sides and has operations of its own, so that it cannot "
-                "go. Move its operations into a migration after it."
-            )
     ontos = {r.app: r.onto for r in apps}
-    before = dict(_predecessors(apps, migrations))
+    # What stands for a merge that goes: the one before it in the new order.
+    before = _predecessors(apps, migrations)
     for key, source in history.sources.items():
 
         def rename(entry: Entry, key: Key = key) -> str | None:
@@ -222,14 +231,15 @@ def _edits(
 
 def _predecessors(
     apps: tuple[AppRebase, ...], migrations: Mapping[Key, Migration]
-) -> Iterator[tuple[Key, str]]:
-    """Yield, for each merge that goes, the new name of the last of mine that it rests on."""
+) -> dict[Key, str]:
+    """Return, for each merge that goes, the new name of the one of mine that it rests on."""
+    found: dict[Key, str] = {}
     for rebase in apps:
         new = dict(rebase.names)
-        order = [name for name, _ in rebase.names]
         for name in rebase.dropped:
-            below = {
-                p for label, p in migrations[rebase.app, name].dependencies if label == rebase.app
-            }
-            mine = [candidate for candidate in order if candidate in below]
-            yield (rebase.app, name), new[mine[-1]] if mine else rebase.onto
+            below = [
+                key for key in migrations[rebase.app, name].dependencies if key[0] == rebase.app
+            ]
+            mine = [found.get(key) or new.get(key[1]) for key in below]
+            found[rebase.app, name] = next(filter(None, mine), rebase.onto)
+    return found
