@@ -8,6 +8,7 @@ from django.test import override_settings
 
 from tests.checkout import copy_project
 from tests.databases import POSTGRESQL_URL, SERVERS, Database, database_of, missing_servers
+from tests.parsers import missing_parsers
 from tests.walks import missing_browser
 
 
@@ -21,16 +22,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what `--database-tests` does not ask for, and walks where there is no browser."""
+    """Leave out what `--database-tests` does not ask for, and what needs what is not here."""
     if config.getoption("--database-tests"):
         kept = [item for item in items if _uses_the_database(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
-    reason = missing_browser()
-    if reason:
-        for item in items:
-            if item.get_closest_marker("browser"):
-                item.add_marker(pytest.mark.skip(reason=reason))
+    for marker, reason in {"browser": missing_browser(), **missing_parsers()}.items():
+        for item in items if reason else ():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=f"{marker}: {reason}"))
 
 
 def _uses_the_database(item: pytest.Item) -> bool:

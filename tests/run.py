@@ -15,6 +15,7 @@ from tests.databases import (
     missing_servers,
     required_servers,
 )
+from tests.parsers import missing_parsers
 from tests.walks import missing_browser
 
 PYTEST = [sys.executable, "-m", "pytest", "-n", "auto", "-q"]
@@ -23,8 +24,8 @@ PYTEST = [sys.executable, "-m", "pytest", "-n", "auto", "-q"]
 def main(arguments: list[str]) -> int:
     """Run the tests, pytest's `arguments` added, and return the exit code.
 
-    What is required (SHELTER_REQUIRE_DATABASES, SHELTER_REQUIRE_BROWSER) and is not here fails
-    before any test; what else is left out is said at the end.
+    What is required (SHELTER_REQUIRE_DATABASES, SHELTER_REQUIRE_BROWSER, SHELTER_REQUIRE_PARSERS)
+    and is not here fails before any test; what else is left out is said at the end.
     """
     missing = missing_servers()
     required = required_servers()
@@ -33,6 +34,9 @@ def main(arguments: list[str]) -> int:
         missing["browser"] = without_browser
     if os.environ.get("SHELTER_REQUIRE_BROWSER") == "1":
         required.add("browser")
+    missing |= missing_parsers()
+    if os.environ.get("SHELTER_REQUIRE_PARSERS") == "1":
+        required |= {"graphviz", "mermaid"}
     wanting = sorted(required & set(missing))
     for name in wanting:
         sys.stderr.write(f"Required, and not here: {name} ({missing[name]})\n")

@@ -32,10 +32,11 @@ class Recorder:
 def here(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Return the servers missing on this pretended machine: none, until a test says so."""
     missing: dict[str, str] = {}
-    for name in ("SHELTER_REQUIRE_DATABASES", "SHELTER_REQUIRE_BROWSER"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("DATABASES", "BROWSER", "PARSERS"):
+        monkeypatch.delenv(f"SHELTER_REQUIRE_{name}", raising=False)
     monkeypatch.setattr(run, "missing_servers", lambda: dict(missing))
     monkeypatch.setattr(run, "missing_browser", lambda: None)
+    monkeypatch.setattr(run, "missing_parsers", dict)
     monkeypatch.setattr(run, "drop_postgresql_databases", lambda prefix: None)
     return missing
 
@@ -80,6 +81,7 @@ def test_what_is_not_here_is_left_out_and_named_last(
 ) -> None:
     here.update(postgresql=REFUSED, mariadb=REFUSED)
     monkeypatch.setattr(run, "missing_browser", lambda: "chromium is not on the path")
+    monkeypatch.setattr(run, "missing_parsers", lambda: {"graphviz": "dot is not on the path"})
     recorder = pytest_stand_in(monkeypatch, 0)
     assert run.main([]) == 0
     assert recorder.commands == ["--cov on SQLite"]
@@ -89,6 +91,7 @@ def test_what_is_not_here_is_left_out_and_named_last(
         "  postgresql (connection refused)\n"
         "  mariadb (connection refused)\n"
         "  browser (chromium is not on the path)\n"
+        "  graphviz (dot is not on the path)\n"
     )
 
 
@@ -99,6 +102,8 @@ def test_what_is_required_and_not_here_fails_before_any_test(
     monkeypatch.setattr(run, "missing_browser", lambda: "chromium is not on the path")
     monkeypatch.setenv("SHELTER_REQUIRE_DATABASES", "postgresql, mariadb")
     monkeypatch.setenv("SHELTER_REQUIRE_BROWSER", "1")
+    monkeypatch.setattr(run, "missing_parsers", lambda: {"mermaid": "bin/mermaid was not run"})
+    monkeypatch.setenv("SHELTER_REQUIRE_PARSERS", "1")
     recorder = pytest_stand_in(monkeypatch)
     assert run.main([]) == 1
     assert recorder.commands == []
@@ -107,6 +112,7 @@ def test_what_is_required_and_not_here_fails_before_any_test(
     assert output.err == (
         "Required, and not here: browser (chromium is not on the path)\n"
         "Required, and not here: mariadb (connection refused)\n"
+        "Required, and not here: mermaid (bin/mermaid was not run)\n"
     )
 
 

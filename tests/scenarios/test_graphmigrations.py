@@ -123,6 +123,21 @@ def test_a_file_has_the_whole_picture_or_what_it_had(project: Project) -> None:
     assert [entry.name for entry in project.folder.glob("*picture*")] == ["picture.svg"]
 
 
+@pytest.mark.parametrize(
+    ("form", "first"), [("mermaid", "flowchart TB"), ("dot", "digraph migrations {")]
+)
+def test_other_programs_draw_the_merge(project: Project, form: str, first: str) -> None:
+    done = project.manage("graphmigrations", "--against", "main", "--format", form)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == first
+    labels = [line.strip() for line in lines if "0002_keeper" in line]
+    assert [label.split()[0].partition("[")[0] for label in labels] == ["n1", "n2"]
+    assert [label.count("conflicting leaf, main") for label in labels] == (
+        [1, 0] if form == "mermaid" else [2, 0]
+    )
+
+
 def test_json_is_what_checkmigrations_finds(project: Project) -> None:
     schema = json.loads((ROOT / "docs/findings.schema.json").read_text())
     for arguments in ([], ["--against", "main"]):

@@ -40,7 +40,7 @@ def render(report: Report, form: str, paint: Paint = lambda _, text: text) -> st
     return render_text(report, paint)
 
 
-DRAWINGS = ("text", "svg")
+DRAWINGS = ("text", "mermaid", "dot", "svg")
 
 
 def draw(
@@ -62,6 +62,14 @@ def draw(
         from shelter.versioning.report.svg import render_svg  # noqa: PLC0415
 
         return render_svg(picture)
+    if form == "mermaid":
+        from shelter.versioning.report.mermaid import render_mermaid  # noqa: PLC0415
+
+        return render_mermaid(picture, fold=fold)
+    if form == "dot":
+        from shelter.versioning.report.dot import render_dot  # noqa: PLC0415
+
+        return render_dot(picture, fold=fold)
     from shelter.versioning.report.terminal import WIDTH, render_terminal  # noqa: PLC0415
 
     return render_terminal(

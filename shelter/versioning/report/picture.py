@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import count
 
 from shelter.versioning.history.graph import Graph
 from shelter.versioning.history.migration import Key
@@ -408,9 +409,80 @@ NAME_WIDTH = 44
 """To how many cells of a terminal names are cut where all of one picture stand in a column."""
 
 
-def words_of_run(row: Row) -> str:
+def words_of_run(nodes: Sequence[PictureNode]) -> str:
     """Return what is said of a straight run: how many migrations, their state, the ends."""
-    state = row.nodes[0].state
+    state = nodes[0].state
     words = "" if state is State.UNKNOWN else f", {state}"
-    ends = [cut(plain(node.name), NAME_WIDTH) for node in (row.nodes[-1], row.nodes[0])]
-    return f"{len(row.nodes)} migrations{words}: {' … '.join(ends)}"
+    ends = [cut(plain(node.name), NAME_WIDTH) for node in (nodes[-1], nodes[0])]
+    return f"{len(nodes)} migrations{words}: {' … '.join(ends)}"
+
+
+# A tooltip with more lines than this is no help.
+_OPERATIONS = 20
+
+
+def tooltip_of(node: PictureNode, sides: Sequence[str] = ()) -> list[str]:
+    """Return all that is known of a migration, in lines, which may hold what steers a terminal."""
+    said = [
+        f"{node.app}.{node.name}",
+        ", ".join(dict.fromkeys([node.state, *words_of(node, sides)])),
+        ", ".join(filter(None, (node.author or "", (node.date or "")[:10]))),
+        *node.operations[:_OPERATIONS],
+        f"… {len(node.operations) - _OPERATIONS} more"
+        if len(node.operations) > _OPERATIONS
+        else "",
+        *(f"after {other}" for other in others_of(node)),
+    ]
+    return [line for line in said if line]
+
+
+# --- Boxes and arrows, for what lays out a graph itself ------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A migration, or the migrations of a straight run, the newest first; `name` is unique."""
+
+    name: str
+    nodes: tuple[PictureNode, ...]
+
+    def lines(self, sides: Sequence[str] = ()) -> list[str]:
+        """Return what is written in the box, from top to bottom."""
+        node = self.nodes[0]
+        if len(self.nodes) > 1:
+            return [words_of_run(self.nodes)]
+        done = "✓ " if node.state is State.APPLIED else ""
+        said = [f"{done}{plain(node.name)}", ", ".join(words_of(node, sides)), origin_of(node)]
+        return [line for line in said if line]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """An arrow from a box to one that comes after it; `across` from an app to another one."""
+
+    start: str
+    end: str
+    across: bool
+
+
+def boxes_of(picture: Picture, *, fold: bool = True) -> tuple[dict[str, list[Box]], list[Arrow]]:
+    """Return the boxes by app, the oldest first, and the arrows between them.
+
+    With `fold`, straight runs share a box, as in `rows_of()`.
+    """
+    boxes: dict[str, list[Box]] = {}
+    owners: dict[Key, str] = {}
+    numbers = count()
+    for app in picture.apps:
+        boxes[app] = []
+        for row in reversed(rows_of(picture.only(app), fold=fold)):
+            box = Box(f"n{next(numbers)}", row.nodes)
+            boxes[app].append(box)
+            owners |= {node.key: box.name for node in row.nodes}
+    arrows = {
+        Arrow(owners[parent], owners[node.key], parent[0] != node.app): None
+        for node in picture.nodes
+        for parent in node.parents
+        if parent in owners and owners[parent] != owners[node.key]
+    }
+    return boxes, list(arrows)

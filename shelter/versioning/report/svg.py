@@ -24,9 +24,9 @@ from shelter.versioning.report.picture import (
     about_of,
     cells,
     cut,
-    others_of,
     plain,
     rows_of,
+    tooltip_of,
     words_of,
     words_of_run,
 )
@@ -43,8 +43,6 @@ _MARGIN = 12
 _HEADING = 34
 _WORDS = 50
 _ABOUT = 90
-# A tooltip with more lines than this is no help.
-_OPERATIONS = 20
 # XML parsers refuse what is nested deeper than some hundred levels.
 _MOST_RUNS = 60
 
@@ -145,7 +143,7 @@ class _Drawing:
         self.width = max(self.width, end)
         yield (
             f'<g class="{classes}" role="graphics-symbol" tabindex="0">'
-            f"<title>{_text_lines(_tooltip(node, self.picture.sides))}</title>"
+            f"<title>{_text_lines(tooltip_of(node, self.picture.sides))}</title>"
             f'<rect class="back" x="{_MARGIN // 2}" y="{y + 1}" width="{end - _MARGIN // 2 + 4}" '
             f'height="{ROW - 2}" rx="4" fill="none"/>'
         )
@@ -166,7 +164,7 @@ class _Drawing:
         when = f'begin="{name}_open.click" end="{name}_close.click"'
         y, x = self.height, self._x(row.lane)
         state = row.nodes[0].state
-        label = words_of_run(row)
+        label = words_of_run(row.nodes)
         begin = _MARGIN + self.lanes[app] * LANE + 4
         end = round(begin + cells(label) * LETTER)
         self.width = max(self.width, end + 16)
@@ -239,20 +237,6 @@ def _dot(node: PictureNode, x: int, y: int) -> str:
 
 def _name(node: PictureNode) -> str:
     return cut(plain(node.name), NAME_WIDTH)
-
-
-def _tooltip(node: PictureNode, sides: Sequence[str]) -> list[str]:
-    said = [
-        f"{node.app}.{node.name}",
-        ", ".join(dict.fromkeys([node.state, *words_of(node, sides)])),
-        ", ".join(filter(None, (node.author or "", (node.date or "")[:10]))),
-        *node.operations[:_OPERATIONS],
-        f"… {len(node.operations) - _OPERATIONS} more"
-        if len(node.operations) > _OPERATIONS
-        else "",
-        *(f"after {other}" for other in others_of(node)),
-    ]
-    return [line for line in said if line]
 
 
 def _text_lines(lines: Sequence[str]) -> str:

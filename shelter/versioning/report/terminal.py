@@ -166,7 +166,7 @@ class _App:
 
     def _said(self, row: Row) -> str:
         if row.is_run:
-            return words_of_run(row)
+            return words_of_run(row.nodes)
         (node,) = row.nodes
         name = plain(node.name)
         words = ", ".join(words_of(node, self.picture.sides))
