@@ -1,6 +1,7 @@
 """Two people, two branches, one conflict: seen in a project that knows nothing of shelters."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -253,3 +254,30 @@ def test_a_malicious_migration_is_not_run(project: Project) -> None:
     assert project.manage("checkmigrations").returncode == 0
     assert project.manage("check").returncode == 0
     assert not trap.exists()
+
+
+def test_the_body_of_a_comment_on_a_pull_request(merged: Project) -> None:
+    done = merged.manage("checkmigrations", "--format", "markdown")
+    assert (done.returncode, done.stderr) == (1, "CommandError: 1 finding.\n")
+    date = merged.git("log", "-1", "--format=%as", "photo").strip()
+    lines = done.stdout.splitlines()
+    assert lines[:6] == [
+        "### keepers has conflicting leaf migrations: 0002_keeper_photo, 0002_keeper_weight.",
+        "",
+        "| side | migration | author | date | operations |",
+        "|---|---|---|---|---|",
+        (f"|  | <code>0002_keeper_photo</code> | Ana | {date} | Add field photo to keeper |"),
+        (f"|  | <code>0002_keeper_weight</code> | Ben | {date} | Add field weight to keeper |"),
+    ]
+    alone = merged.run(
+        sys.executable,
+        *("-m", "shelter.versioning", "check", "--format", "markdown"),
+        *("--head", "weight~1", "--against", "photo"),
+    )
+    assert (alone.returncode, alone.stderr) == (1, "")
+    lines = alone.stdout.splitlines()
+    assert [line.split(" | ")[:2] for line in lines[4:6]] == [
+        ["| <code>photo</code>", "<code>0002_keeper_photo</code>"],
+        ["| <code>weight&#126;1</code>", "<code>0002_keeper_weight</code>"],
+    ]
+    assert "```mermaid" in lines

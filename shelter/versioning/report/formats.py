@@ -14,7 +14,7 @@ Paint = Callable[[str, str], str]
 """Colours a text in one of Django's style roles: `paint("WARNING", text)`."""
 
 
-FORMATS = ("text", "json", "github", "sarif")
+FORMATS = ("text", "json", "github", "markdown", "sarif")
 
 
 def render(report: Report, form: str, paint: Paint = lambda _, text: text) -> str:
@@ -31,6 +31,10 @@ def render(report: Report, form: str, paint: Paint = lambda _, text: text) -> st
         from shelter.versioning.report.github import render_github  # noqa: PLC0415
 
         return render_github(report)
+    if form == "markdown":
+        from shelter.versioning.report.markdown import render_markdown  # noqa: PLC0415
+
+        return render_markdown(report)
     if form == "sarif":
         from shelter.versioning.report.sarif import render_sarif  # noqa: PLC0415
 

@@ -41,7 +41,8 @@ def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
     role = _ROLES[finding.level]
     place = f"{finding.path}:{finding.line}" if finding.line else finding.path
     heading = f"{finding.level.upper()} {finding.id} {place}".rstrip()
-    yield paint(role, heading if finding.ref is None else f"{heading} with {_short(finding.ref)}")
+    of = "" if finding.ref is None else f" with {shortened(finding.ref)}"
+    yield paint(role, f"{heading}{of}")
     yield from _wrapped(finding.message, "  ")
     if finding.branches:
         yield ""
@@ -81,7 +82,7 @@ def _origin(migration: BranchMigration, branch: Branch) -> str:
         migration.author or "not committed",
         (migration.date or "")[:10],
         (migration.commit or "")[:10],
-        _short(branch.ref or ""),
+        shortened(branch.ref or ""),
         {True: "applied", False: "not applied", None: ""}[migration.applied],
     ]
     return ", ".join(filter(None, known))
@@ -98,38 +99,15 @@ def _wrapped(text: str, indent: str) -> list[str]:
     )
 
 
-def _short(ref: str) -> str:
+def shortened(ref: str) -> str:
     """Return a ref as people say it: of a full commit id its beginning."""
     return ref[:10] if len(ref) in (40, 64) and not ref.strip("0123456789abcdef") else ref
 
 
 def _table(comparisons: Sequence[Comparison], paint: Paint) -> Iterator[str]:
     """Yield a row for each finding and each clean merge; the leaves, in the end, are wrapped."""
-    many = len({comparison.head for comparison in comparisons}) > 1
-    rows = [(*(("branch", "with") if many else ("branch",)), "app", "verdict", "authors", "leaves")]
-    roles = ["MIGRATE_HEADING"]
-    for comparison in comparisons:
-        names = (comparison.head, comparison.ref) if many else (comparison.ref,)
-        findings = [found for found in comparison.findings if found.level is not Level.INFO]
-        if not findings:
-            rows.append((*map(_short, names), "-", "clean", "", ""))
-            roles.append("SUCCESS")
-        for finding in findings:
-            people = {
-                (migration.author or "not committed").partition(" <")[0]
-                for branch in finding.branches
-                for migration in branch.migrations
-            }
-            rows.append(
-                (
-                    *map(_short, names),
-                    finding.app or "?",
-                    finding.id if finding.verdict is None else str(finding.verdict),
-                    ", ".join(sorted(people)),
-                    ", ".join(finding.leaves) or finding.message,
-                )
-            )
-            roles.append(_ROLES[finding.level])
+    rows, levels = zip(*comparison_rows(comparisons), strict=True)
+    roles = ["MIGRATE_HEADING", *(_ROLES[level] if level else "SUCCESS" for level in levels[1:])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
     indent = sum(widths) + 2 * len(widths)
     for role, row in zip(roles, rows, strict=True):
@@ -139,9 +117,42 @@ def _table(comparisons: Sequence[Comparison], paint: Paint) -> Iterator[str]:
         ) or [""]
         yield paint(role, "  ".join((*cells, first)).rstrip())
         yield from (paint(role, " " * indent + line) for line in others)
+    yield ""
+    yield tried(comparisons)
+
+
+def comparison_rows(
+    comparisons: Sequence[Comparison],
+) -> Iterator[tuple[tuple[str, ...], Level | None]]:
+    """Yield a heading, and a row for each finding and, without a level, each clean merge."""
+    many = len({comparison.head for comparison in comparisons}) > 1
+    branches = ("branch", "with") if many else ("branch",)
+    yield (*branches, "app", "verdict", "authors", "leaves"), None
+    for comparison in comparisons:
+        names = (comparison.head, comparison.ref) if many else (comparison.ref,)
+        findings = [found for found in comparison.findings if found.level is not Level.INFO]
+        if not findings:
+            yield (*map(shortened, names), "-", "clean", "", ""), None
+        for finding in findings:
+            people = {
+                (migration.author or "not committed").partition(" <")[0]
+                for branch in finding.branches
+                for migration in branch.migrations
+            }
+            row = (
+                *map(shortened, names),
+                finding.app or "?",
+                finding.id if finding.verdict is None else str(finding.verdict),
+                ", ".join(sorted(people)),
+                ", ".join(finding.leaves) or finding.message,
+            )
+            yield row, finding.level
+
+
+def tried(comparisons: Sequence[Comparison]) -> str:
+    """Return in a sentence how many merges were tried, and of how many there is a finding."""
     found = sum(
         any(finding.level is not Level.INFO for finding in comparison.findings)
         for comparison in comparisons
     )
-    yield ""
-    yield f"{len(comparisons)} merges tried, {found} with findings."
+    return f"{len(comparisons)} merges tried, {found} with findings."
