@@ -187,6 +187,8 @@ SCENES: dict[str, Callable[[Path], Scene]] = {
 def blocks() -> Iterator[Any]:
     for document in DOCUMENTS:
         for number, match in enumerate(_BLOCK.finditer(document.read_text()), 1):
+            if match[1] == "tour":
+                continue
             yield pytest.param(
                 document, match[1], match[2], id=f"{document.stem}-{number}-{match[1]}"
             )
@@ -218,6 +220,34 @@ def test_a_command_prints_what_the_documentation_shows(
     )
     if os.environ.get("SHELTER_UPDATE_DOCS") == "1":
         document.write_text(document.read_text().replace(block, real))
+    else:
+        assert steady(block) == steady(real)
+
+
+def test_the_readme_shows_moments_of_the_tour(tmp_path: Path) -> None:
+    """Each sentence and command of the block is one of the tour's, in its order, whole."""
+    readme = ROOT / "README.md"
+    (block,) = (text for scene, text in _BLOCK.findall(readme.read_text()) if scene == "tour")
+    folder = copy_project(tmp_path / "shelter")
+    done = run_python(folder, "manage.py", "tour", "--format=json")
+    assert done.returncode == 0, done.stderr
+    moments = iter(
+        (line, output)
+        for step in json.loads(done.stdout)["steps"]
+        for line, output in (
+            (f"# {step['says']}", ""),
+            *((f"{typed['by']}$ {typed['line']}", typed["output"]) for typed in step["typed"]),
+        )
+    )
+    shown = re.findall(r"^(?:# |\w+\$ ).*$", block, re.MULTILINE)
+    assert shown
+    real = ""
+    for line in shown:
+        output = next((output for moment, output in moments if moment == line), None)
+        assert output is not None, f"the tour has no {line!r} there"
+        real += f"{line}\n{output}"
+    if os.environ.get("SHELTER_UPDATE_DOCS") == "1":
+        readme.write_text(readme.read_text().replace(block, real))
     else:
         assert steady(block) == steady(real)
 

@@ -96,6 +96,11 @@ STORY = (
         ),
     ),
     Step(
+        "drawn",
+        "The same as a picture: a lane for each side, and what his database has of it.",
+        (Typed("ben", "python manage.py graphmigrations --against origin/photo"),),
+    ),
+    Step(
         "rebased",
         "He merges it, and puts his migration after hers, in files and database alike.",
         (

@@ -107,6 +107,13 @@ def test_the_whole_tour_is_played_without_a_terminal(
     assert "    o  0002_animal_weight\n           Ben <ben@example.org>, 2026-11-02, " in predicted
     assert "\n  Verdict: independent. " in predicted
     assert predicted.endswith("CommandError: 1 finding.\n")
+    drawn = outputs["drawn"]["python manage.py graphmigrations --against origin/photo"]
+    assert drawn.startswith(
+        "animals\n"
+        "  ✓    0002_animal_weight  (conflicting leaf, HEAD)  Ben, 2026-11-02 · "
+        "Add field weight to animal\n"
+        "  │ ○  0002_animal_photo   (unapplied, conflicting leaf, origin/photo)  Ana, 2026-11-02 · "
+    )
     (rebased,) = (text for line, text in outputs["rebased"].items() if "rebasemigrations" in line)
     assert "0002_animal_weight\n  becomes 0003_animal_weight." in rebased
     assert outputs["kept"][seen] == AFTER
