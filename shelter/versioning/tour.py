@@ -304,8 +304,8 @@ class Stage:
         return {
             **kept,
             "DJANGO_SETTINGS_MODULE": "settings",
-            # What this Python can import those can; the folder of their manage.py comes before it.
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            # What this Python can import those can, but their own code comes first.
+            "PYTHONPATH": os.pathsep.join([os.fspath(self.folder / by), *filter(None, sys.path)]),
             "PYTHONDONTWRITEBYTECODE": "1",
             # git reads somebody's ignored files there, whatever its configuration.
             "XDG_CONFIG_HOME": os.fspath(self.folder),
