@@ -336,12 +336,8 @@ class _Lanes:
 def plain(text: str) -> str:
     """Return `text` on one line, without what would steer a terminal or turn its direction."""
     return "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(letter) in _STEERING else letter
-        for letter in text
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )
-
-
-_STEERING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def cut(text: str, width: int) -> str:
