@@ -1,6 +1,6 @@
 """What `dbstatus --short` takes where nothing changed, beside Django's start and one query.
 
-A project of 1,000 migrations on SQLite, whole processes that take turns, medians.
+A project of 1,000 migrations on SQLite, whole processes that take turns, medians of processor time.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.checking import ROOT, make_project, run
+from bench.checking import ROOT, Command, make_project, measure
 
+SETUP = "django.setup() and a query"
 SETUP_AND_QUERY = """
 import django
 
@@ -32,45 +32,38 @@ with connection.cursor() as cursor:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=1000, help="How many migrations.")
+    parser.add_argument("--size", type=int, default=1000, help="how many migrations")
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        top = Path(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        top = Path(scratch, "project")
+        top.mkdir()
         make_project(top, options.size)
         environment = {
-            "PATH": os.environ["PATH"],
             "PYTHONPATH": f"{top}{os.pathsep}{ROOT}",
             "DJANGO_SETTINGS_MODULE": "proj.settings",
             "WITH_VERSIONING": "1",
-            "HOME": str(top),
+            "XDG_CACHE_HOME": str(Path(scratch, "cache")),
         }
+
+        def django(*words: str) -> Command:
+            return Command([sys.executable, "-m", "django", *words], top, environment)
+
         for name in ("makemigrations", "migrate"):
-            subprocess.run(
-                [sys.executable, "-m", "django", name, "-v0"],
-                cwd=top,
-                env=environment,
-                check=True,
-            )
+            django(name, "-v0").seconds()
         # What was written a moment ago is not remembered.
         time.sleep(1.5)
-        commands = {
-            "django.setup() and a query": ["-c", SETUP_AND_QUERY],
-            "dbstatus --short": ["-m", "django", "dbstatus", "--short"],
-            "dbstatus": ["-m", "django", "dbstatus"],
-        }
-        for command in commands.values():
-            run(command, top, environment)
-        times: dict[str, list[float]] = {name: [] for name in commands}
-        for _ in range(options.rounds):
-            for name, command in commands.items():
-                times[name].append(run(command, top, environment))
-    beginning = times["django.setup() and a query"]
-    for name, seconds in times.items():
-        ratios = [one / other for one, other in zip(seconds, beginning, strict=True)]
-        print(
-            f"{statistics.median(seconds):7.3f} s  {statistics.median(ratios):5.2f} times  {name}"
+        times = measure(
+            {
+                SETUP: Command([sys.executable, "-c", SETUP_AND_QUERY], top, environment),
+                "dbstatus --short": django("dbstatus", "--short"),
+                "dbstatus": django("dbstatus"),
+            },
+            options.rounds,
         )
+    for name, seconds in times.items():
+        ratios = [one / other for one, other in zip(seconds, times[SETUP], strict=True)]
+        print(f"{statistics.median(seconds):7.3f} s  {statistics.median(ratios):5.2f} x  {name}")
     return 0
 
 
