@@ -121,7 +121,7 @@ def test_code_is_read_as_text_here_too(project: Project) -> None:
     project.git("merge", "-q", "main", "-m", "Merge")
     assert verdict(project) == (
         "unknown",
-        "Fill is in another file, so that what it touches is not known.",
+        "The function of RunPython(fill) is in another file, so that what it touches is not known.",
     )
 
 

@@ -491,11 +491,12 @@ def _python(node: ast.expr | None, listed: Listed) -> Code:
     if isinstance(node, ast.Name):
         definition = _functions(listed).get(node.id)
         if definition is None:
-            where = "in another file" if listed.is_whole else "written for Python 2"
-            return Code(f"RunPython({node.id})", None, reason=f"{node.id} is {where}")
+            where = "in another file" if listed.is_whole else "written for another Python"
+            said = f"RunPython({node.id})"
+            return Code(said, None, reason=f"the function of {said} is {where}")
         return _Function(node.id, listed).read(definition)
-    text = ast.unparse(node)
-    return Code(f"RunPython({text})", None, reason=f"{text} is no function of the file")
+    said = f"RunPython({ast.unparse(node)})"
+    return Code(said, None, reason=f"the function of {said} is not in the file")
 
 
 def _functions(listed: Listed) -> dict[str, ast.AST]:
@@ -544,7 +545,7 @@ class _Function:
                     self._call(part)
         said = f"RunPython({self.name})"
         if self.problem:
-            return Code(said, None, reason=f"{self.name} {self.problem}")
+            return Code(said, None, reason=f"{said} {self.problem}")
         return Code(
             said,
             frozenset(self.models),

@@ -409,8 +409,8 @@ ALTER_NAME = 'migrations.AlterField("keeper", "name", models.TextField())'
             ADD_PHOTO,
             "unknown",
             (
-                "Fill calls boss.save() on what may be any model, so that what it touches is "
-                "not known."
+                "RunPython(fill) calls boss.save() on what may be any model, so that what it "
+                "touches is not known."
             ),
         ),
         # What cannot be told is said, with the name.
@@ -418,13 +418,19 @@ ALTER_NAME = 'migrations.AlterField("keeper", "name", models.TextField())'
             "from zoo.filling import fill\n",
             ADD_PHOTO,
             "unknown",
-            "Fill is in another file, so that what it touches is not known.",
+            (
+                "The function of RunPython(fill) is in another file, so that what it touches is "
+                "not known."
+            ),
         ),
         (
             "def fill(apps, schema_editor):\n    apps.get_model(*NAMES)\n",
             ADD_PHOTO,
             "unknown",
-            "Fill gets a model by apps.get_model(*NAMES), so that what it touches is not known.",
+            (
+                "RunPython(fill) gets a model by apps.get_model(*NAMES), so that what it touches "
+                "is not known."
+            ),
         ),
         (
             (
@@ -433,7 +439,7 @@ ALTER_NAME = 'migrations.AlterField("keeper", "name", models.TextField())'
             ),
             'migrations.DeleteModel("Cage")',
             "unknown",
-            "Fill uses Keeper of zoo.models, so that what it touches is not known.",
+            "RunPython(fill) uses Keeper of zoo.models, so that what it touches is not known.",
         ),
         (
             (
@@ -442,7 +448,7 @@ ALTER_NAME = 'migrations.AlterField("keeper", "name", models.TextField())'
             ),
             ADD_PHOTO,
             "unknown",
-            "Fill calls call_command(), so that what it touches is not known.",
+            "RunPython(fill) calls call_command(), so that what it touches is not known.",
         ),
         (
             (
@@ -451,7 +457,7 @@ ALTER_NAME = 'migrations.AlterField("keeper", "name", models.TextField())'
             ),
             ADD_PHOTO,
             "unknown",
-            "Fill computes the SQL of execute(), so that what it touches is not known.",
+            "RunPython(fill) computes the SQL of execute(), so that what it touches is not known.",
         ),
         (
             "fill = migrations.RunPython.noop\n",
