@@ -69,32 +69,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def merged(case: Mapping[str, Any], path: Path) -> tuple[History, Graph, str]:
+    """Return the migrations of the merged tree of a case, their graph, and the app's label."""
+    with Repository(path).scratch() as repository:
+        merge = repository.merge(case["p1"], case["p2"], ())
+        chosen = {path: ours or theirs for path, (ours, theirs) in merge.conflicted.items()}
+        history = read_tree(repository, merge.files, None, chosen, Scope())
+    label = next(
+        app
+        for (app, _), source in history.sources.items()
+        if source.path.rpartition("/")[0] == case["app_dir"]
+    )
+    return history, build_graph(history.migrations, foreign=True), label
+
+
 def outcome_of(case: Mapping[str, Any], path: Path) -> Outcome:
     """Return what a rebase makes of one conflict."""
-    mine, theirs = case["p1"], case["p2"]
-    if case["first_parent_main"]:
-        mine, theirs = theirs, mine
-    with Repository(path).scratch() as repository:
-        merge = repository.merge(mine, theirs, ())
-        scope = Scope()
-        chosen = {path: ours or theirs for path, (ours, theirs) in merge.conflicted.items()}
-        history = read_tree(repository, merge.files, None, chosen, scope)
-        there = repository.files(theirs)
-        label = next(
-            app
-            for (app, _), source in history.sources.items()
-            if source.path.rpartition("/")[0] == case["app_dir"]
-        )
-        graph = build_graph(history.migrations, foreign=True)
-        judgement = judge(graph.fork(label), graph, history)
-        if judgement.verdict is Verdict.CONTRADICTORY:
-            return Outcome(case["case"], judgement.verdict, REFUSED, judgement.reason)
-        try:
-            mine_by_app, leaves = sides_of(history, {label}, "theirs", there.__contains__)
-            plan = plan_rebase(history, mine_by_app, leaves)
-        except CannotRebaseError as error:
-            return Outcome(case["case"], judgement.verdict, "refused: cannot be done", str(error))
-        problem = _problem(graph, _rebased(history, plan), label)
+    history, graph, label = merged(case, path)
+    judgement = judge(graph.fork(label), graph, history)
+    if judgement.verdict is Verdict.CONTRADICTORY:
+        return Outcome(case["case"], judgement.verdict, REFUSED, judgement.reason)
+    there = Repository(path).files(case["p1" if case["first_parent_main"] else "p2"])
+    try:
+        mine_by_app, leaves = sides_of(history, {label}, "theirs", there.__contains__)
+        plan = plan_rebase(history, mine_by_app, leaves)
+    except CannotRebaseError as error:
+        return Outcome(case["case"], judgement.verdict, "refused: cannot be done", str(error))
+    problem = _problem(graph, _rebased(history, plan), label)
     if problem:
         return Outcome(case["case"], judgement.verdict, "WRONG", problem)
     unknown = judgement.verdict is Verdict.UNKNOWN
