@@ -228,12 +228,10 @@ def test_the_readme_shows_moments_of_the_tour(tmp_path: Path) -> None:
     """Each sentence and command of the block is one of the tour's, in its order, whole."""
     readme = ROOT / "README.md"
     (block,) = (text for scene, text in _BLOCK.findall(readme.read_text()) if scene == "tour")
-    folder = copy_project(tmp_path / "shelter")
-    done = run_python(folder, "manage.py", "tour", "--format=json")
-    assert done.returncode == 0, done.stderr
+    told = Scene(copy_project(tmp_path / "shelter")).type("python manage.py tour --format=json")
     moments = iter(
         (line, output)
-        for step in json.loads(done.stdout)["steps"]
+        for step in json.loads(told)["steps"]
         for line, output in (
             (f"# {step['says']}", ""),
             *((f"{typed['by']}$ {typed['line']}", typed["output"]) for typed in step["typed"]),

@@ -165,7 +165,7 @@ class Terminal:
         """Read until `wanted` comes, or to the end when it is empty."""
         start = len(self.text)
         while not (wanted and wanted in self.text[start:]):
-            ready, _, _ = select.select([self.end], [], [], 60)
+            ready, _, _ = select.select([self.end], [], [], 120)
             assert ready, self.text
             try:
                 read = os.read(self.end, 65536)
