@@ -36,6 +36,7 @@ format: setup ## Format the code, and mend what can be mended
 bench: setup ## Measure it all (takes an hour and some gigabytes)
 	$(ACTIVE)/python -m bench.checking
 	$(ACTIVE)/python -m bench.status
+	$(ACTIVE)/python -m bench.drawing
 	$(ACTIVE)/python -m bench.deploying
 	$(ACTIVE)/python -m bench.import_rate
 	$(ACTIVE)/python -m bench.admin_pages

@@ -29,7 +29,8 @@ def render_mermaid(picture: Picture, *, fold: bool = True) -> str:
     lines = ["flowchart TB"]
     members: dict[str, list[str]] = {}
     for number, (app, those) in enumerate(boxes.items()):
-        lines.append(f'  subgraph app{number}["{escaped(plain(app))}"]')
+        # A subgraph takes the direction of the whole only where an arrow leaves it.
+        lines += (f'  subgraph app{number}["{escaped(plain(app))}"]', "    direction TB")
         for box in those:
             label = "<br>".join(map(escaped, box.lines(picture.sides)))
             lines.append(f'    {box.name}["{label}"]')

@@ -46,6 +46,7 @@ def test_a_conflict_has_a_table_a_graph_the_verdict_and_the_commands() -> None:
         "```mermaid",
         "flowchart TB",
         '  subgraph app0["zoo"]',
+        "    direction TB",
         '    n0["0001_initial"]',
         '    n1["0002_a<br>conflicting leaf, HEAD<br>Ana, 2026-01-02"]',
         '    n2["0002_b<br>conflicting leaf, other<br>Ana, 2026-01-02"]',

@@ -29,6 +29,7 @@ def test_states_sides_and_conflicts_have_their_styles() -> None:
     assert render_mermaid(picture).splitlines() == [
         "flowchart TB",
         '  subgraph app0["zoo"]',
+        "    direction TB",
         '    n0["#10003; 0001"]',
         '    n1["#10003; 0002"]',
         '    n2["#10003; 0003"]',
@@ -38,6 +39,7 @@ def test_states_sides_and_conflicts_have_their_styles() -> None:
         '    n6["#10003; 0007<br>conflicting leaf, other"]',
         "  end",
         '  subgraph app1["farm"]',
+        "    direction TB",
         '    n7["0001<br>ghost<br>Ana, 2026-01-02"]',
         "  end",
         "  n0 --> n1",
