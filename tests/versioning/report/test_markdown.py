@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import cmarkgfm
 from cmarkgfm.cmark import Options
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelter.versioning.report.findings import Branch, Comparison, Finding, Report
@@ -195,6 +195,7 @@ def findings(draw: st.DrawFn) -> Finding:
     )
 
 
+@settings(deadline=None)
 @given(findings())
 def test_github_s_parser_finds_what_is_meant_and_nothing_else(finding: Finding) -> None:
     page = Page(render(Report("checkmigrations", (finding,)), "markdown"))
@@ -214,6 +215,7 @@ def test_github_s_parser_finds_what_is_meant_and_nothing_else(finding: Finding) 
     assert "".join(f"{plain(command)}\n" for command in finding.next) in (*page.found["pre"], "")
 
 
+@settings(deadline=None)
 @given(st.lists(TEXT, min_size=1, max_size=4))
 def test_a_table_of_merges_keeps_its_rows(names: list[str]) -> None:
     comparisons = tuple(Comparison("HEAD", name, ()) for name in names)
@@ -223,6 +225,7 @@ def test_a_table_of_merges_keeps_its_rows(names: list[str]) -> None:
     assert len(page.found["td"]) == 5 * len(names)
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_nobody_is_called(text: str) -> None:
     note = replace(NOTE, message=f"{text}@ana #12", reason="")

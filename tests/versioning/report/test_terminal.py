@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelter.versioning.history.graph import build_graph
@@ -169,6 +169,7 @@ def trace(text: list[str], at: int) -> set[int]:
     return found
 
 
+@settings(deadline=None)
 @given(pictures())
 def test_lines_lead_from_each_migration_to_its_parents(picture: Picture) -> None:
     for app in picture.apps:
@@ -191,6 +192,7 @@ def test_lines_lead_from_each_migration_to_its_parents(picture: Picture) -> None
                 assert trace(text, at[node.key]) == set()
 
 
+@settings(deadline=None)
 @given(pictures(broken=True), st.lists(HOSTILE, min_size=1, max_size=5), st.booleans())
 def test_no_name_steers_the_terminal_or_breaks_a_row(
     picture: Picture, names: list[str], fold: bool
