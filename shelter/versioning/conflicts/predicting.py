@@ -298,6 +298,7 @@ class _Merges:
     ) -> None:
         self.scratch = scratch
         self.scope = scope
+        self._clean: dict[str, dict[str, bool]] = {}
         self.bases = scratch.merge_bases(list(dict.fromkeys(chain.from_iterable(pairs))))
         wanted = [
             (base, commit) for pair in pairs if (base := self.bases.of(*pair)) for commit in pair
@@ -315,7 +316,10 @@ class _Merges:
         base = self.bases.of(ours, theirs) or ""
         one, two = self.sides.get((base, ours)), self.sides.get((base, theirs))
         if one is None or two is None or not one.merges_by_file(two):
-            yield from _predicted(self.scratch, ours, theirs, names, self.scope)
+            # What leaves migrations alone gives the other side's.
+            alone = (one and one.changes_nothing) or (two and two.changes_nothing)
+            if not alone or not self._is_clean(base, theirs if two is None else ours):
+                yield from _predicted(self.scratch, ours, theirs, names, self.scope)
         elif not one.leaves_nothing_to_find(two):
             merge, difference = _merge_by_file(one, two)
             blobs = _packages(merge.files, _touched(difference))
@@ -324,6 +328,13 @@ class _Merges:
                 self.scratch, ours, theirs, names, difference=difference, bases=(base,)
             )
             yield from _findings(Merged(merge, difference, history, origins), names[1], self.scope)
+
+    def _is_clean(self, base: str, commit: str) -> bool:
+        """Return whether there is nothing to find in what a commit did since its base."""
+        if commit not in self._clean.setdefault(base, {}):
+            found = _predicted(self.scratch, base, commit, (base, commit), self.scope)
+            self._clean[base][commit] = not any(found)
+        return self._clean[base][commit]
 
 
 def _merge_by_file(one: Side, two: Side) -> tuple[Merge, Difference]:

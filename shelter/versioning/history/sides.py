@@ -32,7 +32,8 @@ class Side:
 
     `added` are the new files of their folders, `there` all that are in those, and whose content
     `blobs` has. `migrations` are what those state, None where they alone are not in order. `apps`
-    are those they belong to, `others` all that they depend on.
+    are those they belong to, `others` all that they depend on. `changes_nothing`: whatever it is
+    merged with, the migrations are those of the other side.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Side:
         self.migrations = migrations
         self.apps = {app for app, _ in migrations or ()}
         self.others = {app for stated in (migrations or {}).values() for app, _ in stated[1]}
+        self.changes_nothing = not added and not deletes
         self._makes_folders = any(added[folder].keys() == there[folder].keys() for folder in added)
         self._deletes = deletes
 
