@@ -56,7 +56,9 @@ _CREATE = """
         migrations.CreateModel(
             name='Thing',
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('id', models.BigAutoField(
+                    auto_created=True, primary_key=True, serialize=False, verbose_name='ID'
+                )),
             ],
         ),"""
 _ADD = """
