@@ -170,6 +170,24 @@ def edited(folder: Path) -> Scene:
     return scene
 
 
+def squashed(folder: Path) -> Scene:
+    """Make the shelter, migrated, after a teammate squashed two migrations and deleted them."""
+    scene = one_branch(folder)
+    migrations = folder / "animals/migrations"
+    old = sorted(migrations.glob("000[67]_*.py"))
+    scene.type("python manage.py squashmigrations animals 0006 0007 --noinput -v0")
+    scene.git("add", "-A")
+    scene.git("commit", "-q", "-m", "Squash")
+    (squash,) = migrations.glob("0006_*_squashed_*.py")
+    source = re.sub(r"    replaces = \[.*?\]\n\n", "", squash.read_text(), flags=re.DOTALL)
+    squash.write_text(source)
+    for path in old:
+        path.unlink()
+    scene.git("add", "-A")
+    scene.git("commit", "-q", "-m", "Every database has passed them")
+    return scene
+
+
 SCENES: dict[str, Callable[[Path], Scene]] = {
     "shelter": shelter,
     "one-branch": one_branch,
@@ -181,6 +199,7 @@ SCENES: dict[str, Callable[[Path], Scene]] = {
     "meeting": meeting,
     "rebased": rebased,
     "edited": edited,
+    "squashed": squashed,
 }
 
 

@@ -12,13 +12,16 @@ from django.db.migrations.loader import MigrationLoader
 
 from shelter.versioning import project
 from shelter.versioning.checkout import check_checkout
+from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.executor import Plan, half_done
 from shelter.versioning.ledger.journal import Progress
+from shelter.versioning.ledger.keeping import path_in_git
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import has_ledger, latest_entries
 from shelter.versioning.ledger.rows import ghosts, out_of_order, renamed
+from shelter.versioning.ledger.squashes import Squashes, Swap, SwappedLoader, find_squashes
 from shelter.versioning.report.findings import Finding, Level
 
 MANAGE = "python manage.py"
@@ -60,8 +63,12 @@ def plan_findings(loader: MigrationLoader, plan: Plan, database: str) -> tuple[F
 
     Errors are reasons to stop; warnings are to be told.
     """
+    swaps = find_squashes_of(database, loader.disk_migrations).swaps
+    if swaps:
+        loader = SwappedLoader(connections[database], swaps)
     moved = renamed(loader, latest_entries(database))
     return (
+        *swap_findings(swaps, database),
         *half_done_findings(loader, plan, database),
         *_edited([migration for migration, backwards in plan if backwards], database),
         *renamed_findings(moved, database, Level.ERROR),
@@ -85,6 +92,107 @@ def renamed_findings(
             "under its new name, and not run again.",
             next=(f"{MANAGE} dbsync{option(database)}",),
         )
+
+
+def files_here() -> dict[Key, Migration]:
+    """Return the migrations of this checkout's files. Raises BadMigrationError."""
+    loader = MigrationLoader(None, load=False)
+    loader.load_disk()
+    files: dict[Key, Migration] = loader.disk_migrations
+    return files
+
+
+def find_squashes_of(database: str, files: Mapping[Key, Migration] | None = None) -> Squashes:
+    """Return the squashes that came or went between a database and `files`, by default all here."""
+    return find_squashes(files_here() if files is None else files, database, project.root())
+
+
+def swap_findings(swaps: Sequence[Swap], database: str) -> Iterator[Finding]:
+    """Yield what is told of squashes that came or went.
+
+    As an error where `migrate` would run what was run already, or leave out what was not.
+    """
+    for swap in swaps:
+        app, name = swap.squash
+        squash = f"{app}.{name}"
+        named = ", ".join(key[1] if key[0] == app else ".".join(key) for key in swap.replaced)
+        here = f"in the database {database!r}"
+        commands: tuple[str, ...] = (f"{MANAGE} dbsync{option(database)}",)
+        reason = "The tables are the same. Other rows are to be recorded for them, and nothing run."
+        if swap.lacking:
+            lacking = ", ".join(key[1] if key[0] == app else ".".join(key) for key in swap.lacking)
+            message = (
+                f"{squash} stands for {named}, of which {lacking} "
+                f"{'are' if len(swap.lacking) > 1 else 'is'} not applied {here}, and in no file of "
+                "this checkout."
+            )
+            reason, commands = _way_over(swap, database)
+        elif swap.edited:
+            message = f"{squash} was edited since its file said that it replaces {named}."
+            reason = (
+                "Whether it does what they did cannot be told. Look at its versions; if it does, "
+                "record by hand what this checkout has, and take off the record what it has not."
+            )
+            path = shlex.quote(f":(top,glob)**/{path_in_git(swap.squash)}")
+            target = swap.squash if swap.came else swap.replaced[-1]
+            alias = option(database)
+            record = f"{MANAGE} migrate {' '.join(target)} --fake --no-gate{alias}"
+            commands = (
+                f"git log -p --all -- {path}",
+                *((record,) if swap.new else ()),
+                f"{MANAGE} migrate {app} --prune{alias}",
+            )
+        elif not swap.came:
+            message = f"{squash} is applied {here}; this checkout has what it replaces: {named}."
+        elif swap.gone:
+            message = f"{squash} of this checkout stands for what is applied {here}: {named}."
+        else:
+            message = (
+                f"{squash} is applied {here}, and the rows of what it replaces are gone: {named}."
+            )
+        grave = swap.new or not swap.can_be_done
+        yield Finding(
+            "versioning.W019",
+            Level.ERROR if grave else Level.WARNING,
+            app,
+            "",
+            message,
+            reason=reason,
+            next=commands,
+        )
+
+
+def _way_over(swap: Swap, database: str) -> tuple[str, tuple[str, ...]]:
+    """Return why a squash that is applied in part is no use, and what to type to apply the rest."""
+    danger = (
+        "It can neither be run, as the tables are there, nor be taken for applied: what is not "
+        "applied would be left out."
+    )
+    nowhere = f"{danger} Put its files back, and migrate; git has no commit with them here."
+    repository = Repository(project.root())
+    try:
+        commit = repository.last_with(path_in_git(swap.lacking[-1]))
+        head = repository.head()
+    except GitError:
+        return nowhere, ()
+    if commit is None:
+        return nowhere, ()
+    away, back = f"git switch --detach {commit}", "git switch -"
+    if commit == head.commit:
+        away, back = "git stash", "git stash pop"
+    elif not head.branch:
+        back = f"git switch --detach {head.commit}"
+    last = dict(swap.lacking)
+    alias = option(database)
+    return (
+        f"{danger} Apply it with the files of a commit that has them.",
+        (
+            away,
+            *(f"{MANAGE} migrate {app} {name}{alias}" for app, name in last.items()),
+            back,
+            f"{MANAGE} {'migrate' if swap.in_file else 'dbsync'}{alias}",
+        ),
+    )
 
 
 def half_done_findings(loader: MigrationLoader, plan: Plan, database: str) -> Iterator[Finding]:

@@ -27,7 +27,7 @@ from shelter.versioning.ledger.executor import HalfDoneError, LedgerExecutor, Pl
 from shelter.versioning.ledger.lock import LockError, MigrateLock, migrate_lock
 from shelter.versioning.ledger.provenance import provenance_of
 from shelter.versioning.ledger.recording import LedgerRecorder, has_ledger
-from shelter.versioning.ledger.rows import ghosts, out_of_order
+from shelter.versioning.ledger.rows import ghosts, out_of_order, unfinished_squashes
 from shelter.versioning.ledger.waiting import Patience
 
 if TYPE_CHECKING:
@@ -167,6 +167,8 @@ class _Making:
                 afresh=not self.options.gate,
             )
         except (NodeNotFoundError, CircularDependencyError, BadMigrationError) as error:
+            if isinstance(error, NodeNotFoundError):
+                self._tell_of_squashes()
             self._tell_of_the_graph()
             raise StoppedError(f"{error} Nothing was migrated.", returncode=1) from error
         self.executor = executor
@@ -180,7 +182,8 @@ class _Making:
         if out_of_order(executor.loader):
             from shelter.versioning.gate import history_findings  # noqa: PLC0415
 
-            self._tell(history_findings(executor.loader, self.options.database))
+            if not self._tell_of_squashes():
+                self._tell(history_findings(executor.loader, self.options.database))
             try:
                 executor.loader.check_consistent_history(self.connection)
             except InconsistentMigrationHistory as error:
@@ -207,6 +210,7 @@ class _Making:
         clear = (
             not any(backwards for _, backwards in plan)
             and not ghosts(executor.loader)
+            and not unfinished_squashes(executor.loader)
             and not (has_ledger(self.connection) and half_done(self.options.database))
         )
         if clear:
@@ -252,6 +256,15 @@ class _Making:
         from shelter.versioning.gate import graph_findings  # noqa: PLC0415
 
         self._tell(graph_findings(self.options.database))
+
+    def _tell_of_squashes(self) -> bool:
+        """Tell of squashes that came or went, if any: what rests on them then hangs loose."""
+        from shelter.versioning.gate import find_squashes_of, swap_findings  # noqa: PLC0415
+
+        database = self.options.database
+        found = tuple(swap_findings(find_squashes_of(database).swaps, database))
+        self._tell(found)
+        return bool(found)
 
     def _tell(self, findings: Sequence[Finding]) -> None:
         from shelter.versioning.report.findings import Report  # noqa: PLC0415

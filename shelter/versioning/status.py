@@ -20,10 +20,12 @@ from django.db.migrations.state import ProjectState
 from shelter.versioning import project
 from shelter.versioning.checkout import check_checkout
 from shelter.versioning.gate import (
+    find_squashes_of,
     ghost_findings,
     half_done_findings,
     history_findings,
     renamed_findings,
+    swap_findings,
 )
 from shelter.versioning.gate import option as database_option
 from shelter.versioning.gate import shown as shown_path
@@ -35,6 +37,7 @@ from shelter.versioning.ledger.marks import database_is_there
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import latest_entries
 from shelter.versioning.ledger.rows import ghosts, not_applied, renamed
+from shelter.versioning.ledger.squashes import SwappedLoader
 from shelter.versioning.report.findings import Finding, Level, Report
 
 COMMAND = "dbstatus"
@@ -65,17 +68,26 @@ def status_of(databases: Collection[str], *, drift: bool = False) -> Report:
 
 def _of_database(database: str, *, drift: bool) -> list[Finding]:
     is_there = database_is_there(database)
+    loader = MigrationLoader(connections[database] if is_there else None, load=False)
     try:
-        loader = MigrationLoader(connections[database] if is_there else None)
-    except (NodeNotFoundError, CircularDependencyError, BadMigrationError):
+        loader.build_graph()
+    except NodeNotFoundError:
+        # Of a squash that is applied in part, Django's loader lets go.
+        swaps = find_squashes_of(database, loader.disk_migrations).swaps if is_there else ()
+        return [*swap_findings(swaps, database)]
+    except (CircularDependencyError, BadMigrationError):
         # The files say so, and no plan can be made.
         return []
     if not is_there:
         return [*_behind(loader, (), database)]
+    swaps = find_squashes_of(database, loader.disk_migrations).swaps
+    if swaps:
+        loader = SwappedLoader(connections[database], swaps)
     entries = latest_entries(database)
     moved = renamed(loader, entries)
     findings: list[Finding] = [
         *half_done_findings(loader, (), database),
+        *swap_findings(swaps, database),
         *history_findings(loader, database),
         *_edited(loader, entries, database),
         *renamed_findings(moved, database),

@@ -1,9 +1,10 @@
-"""A database brought to this checkout: ghosts taken back, rows renamed, the rest applied."""
+"""A database brought to this checkout: rows put right, ghosts taken back, the rest applied."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
 from shelter.versioning import project
+from shelter.versioning.gate import files_here, find_squashes_of, swap_findings
 from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.entries import LedgerEntry
@@ -22,7 +24,8 @@ from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import applied_rows, latest_entries
 from shelter.versioning.ledger.renaming import rename_rows
 from shelter.versioning.ledger.rows import ghosts, not_applied, renamed
-from shelter.versioning.migrating import locked, plain_executor
+from shelter.versioning.ledger.squashes import Squashes, SwappedLoader, swap_rows
+from shelter.versioning.migrating import locked, plain_executor, plain_recorder
 from shelter.versioning.repair.losses import CannotTakeBackError, applied_models, losses_of
 from shelter.versioning.repair.saving import save
 from shelter.versioning.repair.sync import (
@@ -44,31 +47,53 @@ def plan_sync(database: str, *, trust_git: Callable[[tuple[Ghost, ...]], bool]) 
     does; code that was found by its name in git only if `trust_git` says so. Raises CannotSyncError
     with the reason where it cannot be done, and what Django's loader raises.
     """
-    loader = MigrationLoader(connections[database])
+    squashes = _squashes(database)
+    loader = SwappedLoader(connections[database], squashes.swaps)
     entries = latest_entries(database)
     moved = renamed(loader, entries)
     try:
-        return _plan(database, loader, entries, moved, trust_git)
+        return _plan(database, loader, entries, squashes, moved, trust_git=trust_git)
     except CannotTakeBackError as error:
         reason = error
     if moved:
         # Two people wrote the same, so that what looked renamed is a ghost like the others.
         with suppress(CannotTakeBackError):
-            return _plan(database, loader, entries, {}, trust_git)
+            return _plan(database, loader, entries, squashes, {}, trust_git=trust_git)
     raise CannotSyncError(
         f"{reason} Nothing was changed. Go to its branch, or begin with a new database."
     ) from reason
+
+
+def _squashes(database: str) -> Squashes:
+    """Return the squashes that came or went. Raises CannotSyncError where rows cannot be told."""
+    found = find_squashes_of(database)
+    stopping = [swap for swap in found.swaps if not swap.can_be_done]
+    if stopping:
+        raise CannotSyncError(
+            "\n".join(
+                "\n  ".join(
+                    (f"{told.message} {told.reason} Nothing was changed. Type:", *told.next)
+                )
+                for told in swap_findings(stopping, database)
+            )
+        )
+    return found
 
 
 def _plan(
     database: str,
     loader: MigrationLoader,
     entries: Mapping[Key, LedgerEntry],
+    squashes: Squashes,
     moved: Mapping[Key, Key],
+    *,
     trust_git: Callable[[tuple[Ghost, ...]], bool],
 ) -> SyncPlan:
+    going_along = {key for replaced in squashes.whole.values() for key in replaced}
     found = tuple(
-        _ghost(key, entries.get(key), database) for key in ghosts(loader) if key not in moved
+        replace(_ghost(key, entries.get(key), database), replaces=squashes.whole.get(key, ()))
+        for key in ghosts(loader)
+        if key not in moved and key not in going_along
     )
     strange = tuple(ghost for ghost in found if not ghost.recorded)
     if strange and not trust_git(strange):
@@ -77,13 +102,15 @@ def _plan(
             "git by its name. Look at it (git show); if it is what ran here: "
             "python manage.py dbsync --trust-git"
         )
-    with_ghosts = GhostLoader(connections[database], load_ghosts(found, moved), moved)
+    migrations = load_ghosts(found, moved, squashes.swaps)
+    with_ghosts = GhostLoader(connections[database], migrations, moved, squashes.swaps)
     order = with_ghosts.order[::-1]
     by_key = {ghost.key: ghost for ghost in found}
     losses = tuple(loss for loss in losses_of(with_ghosts, order, database) if loss.rows)
     missing = tuple(key for key in not_applied(loader) if key not in moved.values())
     renames = tuple(sorted(moved.items()))
-    return SyncPlan(database, renames, tuple(by_key[key] for key in order), losses, missing)
+    in_order = tuple(by_key[key] for key in order)
+    return SyncPlan(database, squashes.swaps, renames, in_order, losses, missing)
 
 
 def _named(found: tuple[Ghost, ...]) -> str:
@@ -125,6 +152,8 @@ def carry_out_sync(
     """
     connection = connections[plan.database]
     with locked(plan.database, say):
+        if plan.swaps:
+            _swap(plan)
         if plan.renames:
             names = {key for pair in plan.renames for key in pair}
             before = names & set(applied_rows(plan.database))
@@ -136,6 +165,19 @@ def carry_out_sync(
             _apply(plan, say)
     # With nothing left to apply, this tells what waits for migrations to be done.
     call_command("migrate", database=plan.database, verbosity=0)
+
+
+def _swap(plan: SyncPlan) -> None:
+    """Swap the rows of squashes, unless it was done meanwhile."""
+    now = find_squashes_of(plan.database).swaps
+    if now and now != plan.swaps:
+        raise CannotSyncError(
+            f"The database {plan.database!r} was changed meanwhile. Nothing was changed here. "
+            "Look at it again: python manage.py dbsync"
+        )
+    connection = connections[plan.database]
+    swap_rows(plain_recorder(connection), now, files_here())
+    prune(connection, applied_rows(plan.database).keys(), project.root())
 
 
 def _follow_files(connection: BaseDatabaseWrapper, say: Callable[[str], object]) -> None:
@@ -176,7 +218,8 @@ def _executor(plan: SyncPlan, say: Callable[[str], object]) -> LedgerExecutor:
 def _take_back(plan: SyncPlan, say: Callable[[str], object], save_to: Path | None) -> None:
     executor = _executor(plan, say)
     connection = executor.connection
-    executor.loader = GhostLoader(connection, load_ghosts(plan.ghosts, dict(plan.renames)), {})
+    migrations = load_ghosts(plan.ghosts, dict(plan.renames), plan.swaps)
+    executor.loader = GhostLoader(connection, migrations, {}, ())
     if save_to is not None and plan.losses:
         rows = save(save_to, plan.losses, applied_models(executor.loader), plan.database)
         say(f"{'1 row was' if rows == 1 else f'{rows:,} rows were'} saved to {save_to}.")
@@ -191,6 +234,15 @@ def report_of(plan: SyncPlan) -> Report:
 
 
 def _steps(plan: SyncPlan) -> Iterator[Finding]:
+    for swap in plan.swaps:
+        gone = ", ".join(".".join(key) for key in swap.gone)
+        recorded = ", ".join(".".join(key) for key in swap.new)
+        told = []
+        if gone:
+            told.append(f"Taken off the record: {gone}.")
+        if recorded:
+            told.append(f"Recorded without being run: {recorded}.")
+        yield _step(swap.squash[0], " ".join([*told, "The tables stay as they are."]))
     for old, new in plan.renames:
         yield _step(old[0], f"The row of {'.'.join(old)} gets its new name, {new[1]}.")
     for ghost in plan.ghosts:

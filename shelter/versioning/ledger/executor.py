@@ -38,7 +38,8 @@ class LedgerExecutor(MigrationExecutor):
 
     - what a migration defines is recorded in the transaction that defines it. Django runs the
       statements that a migration deferred after it, and records it after those, so that a stop
-      between the two leaves tables that the next run tries to make again;
+      between the two leaves tables that the next run tries to make again. It records a squash when
+      the whole plan is done;
     - a migration that waits for a lock too long is undone and tried again (`ledger.waiting`);
     - one that is not one transaction is carried on after a stop where it ended (`ledger.journal`).
 
@@ -68,6 +69,12 @@ class LedgerExecutor(MigrationExecutor):
         self._still_ours = still_ours
         self._afresh = afresh
         self.adopted: list[Migration] = []
+
+    # The stubs have the arguments of Django 1.
+    def record_migration(self, migration: Migration) -> None:  # type: ignore[override]
+        super().record_migration(migration)  # type: ignore[call-arg, arg-type]
+        if migration.replaces:
+            self.recorder.record_applied(migration.app_label, migration.name)
 
     def check_replacements(self) -> None:
         """Record squashes of which all that they replace is applied, each with its own code.

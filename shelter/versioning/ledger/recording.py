@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -97,10 +97,11 @@ class LedgerRecorder(MigrationRecorder):
             self.run = None
 
     def record_applied(self, app: str, name: str) -> None:
-        """Record that a migration was applied, in its row and in the ledger."""
+        """Record that a migration was applied, in a row, if there is none, and in the ledger."""
         self.ensure_schema()
         with transaction.atomic(using=self.connection.alias):
-            super().record_applied(app, name)
+            if not self.migration_qs.filter(app=app, name=name).exists():
+                super().record_applied(app, name)
             self._note(app, name, self.run.outcome if self.run else Outcome.FAKED)
 
     def record_unapplied(self, app: str, name: str) -> None:
@@ -117,16 +118,8 @@ class LedgerRecorder(MigrationRecorder):
 
         `migration` is the one of that name; None where it is in no file.
         """
-        self.ensure_schema()
-        with transaction.atomic(using=self.connection.alias):
-            app, name = key
-            if not self.migration_qs.filter(app=app, name=name).exists():
-                super().record_applied(app, name)
-            if migration is None:
-                self._note(app, name, Outcome.FAKED)
-                return
-            with self.running(migration, Outcome.FAKED):
-                self._note(app, name, Outcome.FAKED)
+        with self.running(migration, Outcome.FAKED) if migration else nullcontext():
+            self.record_applied(*key)
 
     def begin(self, run: Run, progress: str) -> LedgerEntry:
         """Return the entry of a run that is more than one transaction, written before it begins."""

@@ -22,6 +22,7 @@ RULES = {
     "versioning.W016": "A database lacks migrations of this checkout.",
     "versioning.W017": "Models have changes that no migration has.",
     "versioning.W018": "A migration was renamed after it was applied.",
+    "versioning.W019": "A squash came or went, or is applied in part.",
     "versioning.I001": "An app has a number twice, without a conflict.",
     "versioning.I002": "A merge or a rebase is in progress.",
     "versioning.I003": "A migration that was stopped is carried on where it ended.",

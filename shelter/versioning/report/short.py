@@ -20,6 +20,7 @@ _WORDS = {
     "versioning.W016": "behind",
     "versioning.W017": "no migration",
     "versioning.W018": "renamed",
+    "versioning.W019": "squash",
     "versioning.I003": "stopped",
 }
 
