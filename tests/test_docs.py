@@ -188,6 +188,55 @@ def squashed(folder: Path) -> Scene:
     return scene
 
 
+def refused(folder: Path) -> Scene:
+    """Make Ben's branch, after Ana's came into main."""
+    scene = apart(folder)
+    scene.git("branch", "-q", "-f", "main", "photo")
+    for name, value in (("user.name", "Ben"), ("user.email", "ben@example.org")):
+        scene.git("config", name, value)
+    (folder / ".git/info/attributes").write_text("animals/models.py merge=union\n")
+    return scene
+
+
+def failed(folder: Path) -> Scene:
+    """Make the shelter after a migration failed, which is mended on the branch `mended`."""
+    scene = one_branch(folder)
+    path = folder / "animals/migrations/0008_no_blanks.py"
+    wrong = "UPDATE animals_animal SET notes = trim(note)"
+    for branch, statement in (("main", wrong), ("mended", wrong.replace("(note)", "(notes)"))):
+        scene.git("switch", "-q", "-C", branch)
+        path.write_text(
+            "from django.db import migrations\n\n\n"
+            "class Migration(migrations.Migration):\n"
+            '    dependencies = [("animals", "0007_outcome_date")]\n'
+            f'    operations = [migrations.RunSQL("{statement}", "")]\n'
+        )
+        scene.git("add", "-A")
+        scene.git("commit", "-q", "-m", "Notes have no blanks around them")
+    scene.git("switch", "-q", "main")
+    assert "no such column: note" in scene.type("python manage.py migrate animals")
+    return scene
+
+
+def hotfix(folder: Path) -> Scene:
+    """Make main with Ana's branch, into which Ben's came, which production has as a hotfix."""
+    scene = apart(folder)
+    scene.type("python manage.py migrate -v0")
+    scene.git("branch", "-q", "hotfix", "weight")
+    scene.git("switch", "-q", "-C", "main", "photo")
+    (folder / ".git/info/attributes").write_text("animals/models.py merge=union\n")
+    scene.git("merge", "-q", "--no-edit", "hotfix")
+    return scene
+
+
+def deploying(folder: Path) -> Scene:
+    """Make `pulled`, where another deployer has begun."""
+    scene = pulled(folder)
+    other = shlex.join([sys.executable, "manage.py", "migrate", "-v0"])
+    scene.type(shlex.join(["sh", "-c", f"{other} > /dev/null 2>&1 &"]))
+    return scene
+
+
 SCENES: dict[str, Callable[[Path], Scene]] = {
     "shelter": shelter,
     "one-branch": one_branch,
@@ -200,6 +249,10 @@ SCENES: dict[str, Callable[[Path], Scene]] = {
     "rebased": rebased,
     "edited": edited,
     "squashed": squashed,
+    "refused": refused,
+    "failed": failed,
+    "hotfix": hotfix,
+    "deploying": deploying,
 }
 
 
