@@ -2,7 +2,7 @@
 
 Projects of 20 apps are made, with so many migrations. All commands take turns, as whole processes.
 Figures are medians of their processor time, with that of the processes they start: what else runs
-on the machine does not change it, and when nothing does it is the time that a person waits. The
+on the machine hardly changes it, and when nothing does it is about what a person waits. The
 other tools are installed in the versions below, into the folder of the run.
 """
 
