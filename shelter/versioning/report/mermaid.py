@@ -18,8 +18,8 @@ _STYLES = {
 }
 # Letters, digits, and what stands between two of them.
 _HARMLESS = r"[^\W_]| |(?<=[^\W_])[_-](?=[^\W_])|(?<=[^\W_]),(?= )"
-# Mermaid looks for formulas ($$) and icons (fa:fa-car) when it has decoded all codes.
-_DECODED = re.compile(r"\$(?=\$)|:(?=\w)")
+# Mermaid looks for formulas ($$), icons (fa:fa-car) and "\n" when it has decoded all codes.
+_DECODED = re.compile(r"\$(?=\$)|:(?=\w)|\\(?=n)")
 _HARMFUL = re.compile(rf"(?!{_HARMLESS}).", re.DOTALL)
 
 

@@ -70,6 +70,7 @@ def test_states_sides_and_conflicts_have_their_styles() -> None:
         ("__init__ a--b -", "#95;#95;init#95;#95; a#45;#45;b #45;"),
         ('<b>"#1;"', "#60;b#62;#34;#35;1#59;#34;"),
         ("$$$", "#36;#8288;#36;#8288;#36;"),
+        ("a\\nb", "a#92;#8288;nb"),
         ("fa:fa-car", "fa#58;#8288;fa-car"),
     ],
 )
