@@ -63,7 +63,7 @@ def test_checkmigrations_names_leaves_fork_and_people(merged: Project) -> None:
         "branches": [
             {
                 "leaf": f"0002_keeper_{name}",
-                "ref": None,
+                "ref": ref,
                 "migrations": [
                     {
                         "name": f"0002_keeper_{name}",
@@ -77,9 +77,9 @@ def test_checkmigrations_names_leaves_fork_and_people(merged: Project) -> None:
                     }
                 ],
             }
-            for name, author, (commit, date) in (
-                ("photo", "Ana", photo),
-                ("weight", "Ben", weight),
+            for name, author, ref, (commit, date) in (
+                ("photo", "Ana", "photo", photo),
+                ("weight", "Ben", None, weight),
             )
         ],
         "verdict": "independent",
@@ -108,7 +108,7 @@ WARNING versioning.W001 zoo/keepers/migrations
   o  0001_initial  (fork)
   |\\
   o |  0002_keeper_photo
-    |      Ana <ana@example.org>, {date}, {photo}, not applied
+    |      Ana <ana@example.org>, {date}, {photo}, photo, not applied
     |      Add field photo to keeper
     o  0002_keeper_weight
            Ben <ben@example.org>, {date}, {weight}, not applied
@@ -122,6 +122,45 @@ WARNING versioning.W001 zoo/keepers/migrations
 """
     )
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("subject", "ref"),
+    [
+        ("Merge pull request #12 from ana/photo", "ana/photo"),
+        ("Merge branch 'feature/photo' into 'main'", "feature/photo"),
+        ("Merge remote-tracking branch 'origin/photo'", "origin/photo"),
+        ("Merge branch '$(reboot)'", None),
+        ("Photos at last", None),
+    ],
+)
+def test_a_side_that_was_merged_has_the_branch_of_its_merge(
+    merged: Project, subject: str, ref: str | None
+) -> None:
+    """
+    0001 -- photo ------- (merged into weight) -- later commits
+        \\- weight ----/
+    """
+    merged.git("commit", "-q", "--amend", "-m", subject)
+    merged.git("commit", "-q", "--allow-empty", "-m", "Merge branch 'something-else'")
+    [finding] = json.loads(merged.manage("checkmigrations", "--format=json").stdout)["findings"]
+    assert [branch["ref"] for branch in finding["branches"]] == [ref, None]
+
+
+def test_what_is_to_be_typed_is_safe_to_paste(project: Project) -> None:
+    project.git("switch", "-q", "-c", "photo;$(reboot)")
+    project.add_field("photo")
+    project.commit("Ana")
+    project.git("switch", "-q", "-c", "weight", "main")
+    project.add_field("weight")
+    project.commit("Ben")
+    done = project.manage("checkmigrations", "--against", "photo;$(reboot)", "--format=json")
+    [finding] = json.loads(done.stdout)["findings"]
+    assert finding["next"] == [
+        "git merge 'photo;$(reboot)'",
+        "python manage.py makemigrations --merge keepers",
+        "python manage.py rebasemigrations keepers --onto 'photo;$(reboot)'",
+    ]
 
 
 def test_check_warns_and_stops_nothing(merged: Project) -> None:
@@ -266,7 +305,10 @@ def test_the_body_of_a_comment_on_a_pull_request(merged: Project) -> None:
         "",
         "| side | migration | author | date | operations |",
         "|---|---|---|---|---|",
-        (f"|  | <code>0002_keeper_photo</code> | Ana | {date} | Add field photo to keeper |"),
+        (
+            "| <code>photo</code> | <code>0002_keeper_photo</code> | Ana "
+            f"| {date} | Add field photo to keeper |"
+        ),
         (f"|  | <code>0002_keeper_weight</code> | Ben | {date} | Add field weight to keeper |"),
     ]
     alone = merged.run(

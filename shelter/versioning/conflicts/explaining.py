@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -92,6 +93,15 @@ class Origins:
         if path in self.difference.ours_only:
             return self.names[0]
         return self.names[1] if path in self.difference.theirs_only else None
+
+    def merged_as(self, commit: Commit | None) -> str | None:
+        """Return the branch by whose merge a commit came here; None where that is not known."""
+        if commit is None:
+            return None
+        try:
+            return self.repository.merged_as(commit.id, self.sides[0] if self.sides else "HEAD")
+        except GitError:
+            return None
 
     def commits_of(self, paths: Collection[str]) -> Mapping[str, Commit]:
         """Return the commits that added `paths`; none outside a git repository."""
@@ -202,12 +212,12 @@ class _Explainer:
         return "has" if self.against is None else "would have"
 
     def _next(self, fork: Fork, folder: str, verdict: Verdict) -> tuple[str, ...]:
-        before = () if self.against is None else (f"git merge {self.against}",)
+        before = () if self.against is None else (f"git merge {shlex.quote(self.against)}",)
         if verdict is Verdict.CONTRADICTORY:
             # No order of the two can be right: a person decides which operation stays.
-            others = f"HEAD...{self.against} " if self.against else ""
-            return (f"git log --patch {others}-- {folder}",)
-        onto = "" if self.against is None else f" --onto {self.against}"
+            others = f"HEAD...{shlex.quote(self.against)} " if self.against else ""
+            return (f"git log --patch {others}-- {shlex.quote(folder)}",)
+        onto = "" if self.against is None else f" --onto {shlex.quote(self.against)}"
         rebase = f"python manage.py rebasemigrations {fork.app}{onto}"
         if verdict is Verdict.ORDER_DEPENDENT:
             # A merge migration would leave two databases different for good.
@@ -218,9 +228,11 @@ class _Explainer:
         return (*before, merge, rebase)
 
     def _branch(self, side: Side) -> Branch:
+        path = self.history.sources[side.leaf].path
+        ref = self.origins.ref_of(path) or self.origins.merged_as(self.commits.get(path))
         return Branch(
             leaf=side.leaf[1],
-            ref=self.origins.ref_of(self.history.sources[side.leaf].path),
+            ref=ref,
             migrations=tuple(self._migration(key) for key in side.migrations),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -207,7 +208,11 @@ def _file_conflicts(merge: Merge, history: History, ref: str, scope: Scope) -> I
             ref=ref,
             message=f"git cannot merge {path}: {what}.",
             reason="Which version is right is a person's choice; here, ours was read.",
-            next=("git merge " + ref, f"git checkout --ours -- {path}", f"git add {path}"),
+            next=(
+                f"git merge {shlex.quote(ref)}",
+                f"git checkout --ours -- {shlex.quote(path)}",
+                f"git add {shlex.quote(path)}",
+            ),
         )
 
 

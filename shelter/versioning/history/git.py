@@ -512,6 +512,29 @@ class Repository(Objects):
                     found.setdefault(name, Commit(identity, author, date))
         return found
 
+    def merged_as(self, commit: str, into: str = "HEAD") -> str | None:
+        """Return the branch by whose merge `commit` came into `into`, as the merge's subject says.
+
+        None where it was made there, and where the subject says something else. Raises GitError.
+        """
+        after = f"{commit}..{into}"
+        below = set(self.run("rev-list", "--ancestry-path", after).split())
+        mainline = self.run("log", "--first-parent", "--format=%H%x00%P%x00%s", after)
+        for line in reversed(mainline.splitlines()):
+            identity, parents, subject = line.split("\0")
+            if identity in below:
+                if parents.split()[0] == commit:
+                    return None
+                named = _MERGED.match(subject)
+                return named[1] if named else None
+        return None
+
+
+# As git itself, GitHub and GitLab name what is merged, if its name is a plain one.
+_MERGED = re.compile(
+    r"Merge (?:pull request #\d+ from |branch |remote-tracking branch )'?([\w./#+-]+)(?:'|$| )"
+)
+
 
 def _glob(pattern: str) -> str:
     """Return the regular expression of a glob in which `*` crosses slashes."""
