@@ -301,28 +301,16 @@ def _write(database: Database, rows: int, waits: list[float], stop: threading.Ev
             time.sleep(0.002)
 
 
-def repairs(vendor: str, *, count: int = 50) -> str:
+def repairs(vendor: str, *, count: int = 100) -> str:
     """Kill `rebasemigrations` and `dbsync` at random instants; the next call finishes or undoes."""
     chance = random.Random(1)
-    killed = {"rebasemigrations": 0, "dbsync": 0}
-    field = 'migrations.AddField("keeper", "{}", models.TextField(null=True))'
-    for command in killed:
-        for number in range(count):
-            with _zoo(vendor) as (zoo, database):
-                zoo.git("switch", "-q", "-c", "ana")
-                zoo.write("0002_a", "0001_initial", field.format("a"))
-                zoo.write("0003_b", "0002_a", field.format("b"))
-                zoo.commit()
-                assert _start(zoo).wait() == 0
-                database.rows("INSERT INTO keepers_keeper (name) VALUES ('Ana')")
-                zoo.git("switch", "-q", "main")
-                zoo.write("0002_weight", "0001_initial", field.format("weight"))
-                zoo.commit("Ben")
-                names = ["0001_initial", "0002_weight"]
-                if command == "rebasemigrations":
-                    zoo.git("switch", "-q", "ana")
-                    zoo.git("merge", "-q", "main", "-m", "Merge")
-                    names += ["0003_a", "0004_b"]
+    told = []
+    for command in ("rebasemigrations", "dbsync"):
+        whole = 0.0
+        killed = tried = 0
+        while killed < count:
+            with _to_be_repaired(vendor, command) as (zoo, database, names):
+                begun = time.perf_counter()
                 running = subprocess.Popen(
                     [sys.executable, "-m", "django", command],
                     cwd=zoo.folder,
@@ -332,12 +320,14 @@ def repairs(vendor: str, *, count: int = 50) -> str:
                     start_new_session=True,
                 )
                 try:
-                    # The first quarter of a second only starts the interpreter.
-                    running.wait(0.25 + 0.5 * (number + chance.random()) / count)
+                    # The first run is left to end, and tells how long the others may take.
+                    running.wait(whole * chance.uniform(0.2, 1) if whole else None)
                 except subprocess.TimeoutExpired:
                     os.killpg(running.pid, signal.SIGKILL)
-                    killed[command] += 1
+                    killed += 1
                 running.wait()
+                whole = whole or time.perf_counter() - begun
+                tried += 1
                 again = zoo.manage(command)
                 assert again.returncode == 0, again.stderr
                 assert sorted(path.stem for path in zoo.migrations.glob("0*.py")) == names
@@ -347,7 +337,30 @@ def repairs(vendor: str, *, count: int = 50) -> str:
                 assert database.rows("SELECT name FROM keepers_keeper") == [("Ana",)]
                 assert zoo.manage("migrate", "--check").returncode == 0
                 assert zoo.drift() == []
-    return ", ".join(f"{command} killed {times} times" for command, times in killed.items())
+        told.append(f"{command} killed {killed} times in {tried} runs")
+    return ", ".join(told)
+
+
+@contextmanager
+def _to_be_repaired(vendor: str, command: str) -> Iterator[tuple[Project, Database, list[str]]]:
+    """Give a project that `command` has to put right, and the migrations that it has then."""
+    field = 'migrations.AddField("keeper", "{}", models.TextField(null=True))'
+    with _zoo(vendor) as (zoo, database):
+        zoo.git("switch", "-q", "-c", "ana")
+        zoo.write("0002_a", "0001_initial", field.format("a"))
+        zoo.write("0003_b", "0002_a", field.format("b"))
+        zoo.commit()
+        assert _start(zoo).wait() == 0
+        database.rows("INSERT INTO keepers_keeper (name) VALUES ('Ana')")
+        zoo.git("switch", "-q", "main")
+        zoo.write("0002_weight", "0001_initial", field.format("weight"))
+        zoo.commit("Ben")
+        names = ["0001_initial", "0002_weight"]
+        if command == "rebasemigrations":
+            zoo.git("switch", "-q", "ana")
+            zoo.git("merge", "-q", "main", "-m", "Merge")
+            names += ["0003_a", "0004_b"]
+        yield zoo, database, names
 
 
 def idle(vendor: str, *, rounds: int = 15) -> str:

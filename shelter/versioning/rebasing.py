@@ -15,7 +15,7 @@ from django.db.migrations.loader import MigrationLoader
 from shelter.versioning import project
 from shelter.versioning.checkout import compare_states
 from shelter.versioning.conflicts.judging import judge
-from shelter.versioning.history.git import Repository
+from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.graph import Graph, build_graph
 from shelter.versioning.history.migration import Key
 from shelter.versioning.history.packages import History, read_packages, with_imported
@@ -328,9 +328,13 @@ def _follow(
             f"{PREFIX}/{database}/{app}/{old}": f"{PREFIX}/{database}/{app}/{new}"
             for (app, old), (_, new) in steps.renames
         }
-        if database is not None:
-            repository.move_refs(moves)
-        problem = follow(connections[alias], steps.files, project.root())
+        problem = None
+        try:
+            if database is not None:
+                repository.move_refs(moves)
+        except GitError as error:
+            problem = str(error)
+        problem = follow(connections[alias], steps.files, project.root()) or problem
         if problem is not None:
             say(f"The code is not kept in git: {problem}")
     if stage:

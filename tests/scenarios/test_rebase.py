@@ -373,3 +373,22 @@ def test_what_is_killed_half_way_is_finished_by_the_next_call(zoo: Project) -> N
     assert names(zoo) == ["0001_initial", "0002_weight", "0003_a", "0004_b"]
     assert zoo.manage("migrate", "--check").returncode == 0
     assert zoo.drift() == []
+
+
+def test_locks_that_a_killed_git_left_on_our_refs_are_in_nobodys_way(zoo: Project) -> None:
+    two_branches(zoo)
+    assert zoo.manage("migrate").returncode == 0
+    zoo.git("merge", "-q", "main", "-m", "Merge")
+    (folder,) = (zoo.folder / ".git/refs/versioning").glob("*/keepers")
+    kept = sorted(path.name for path in folder.iterdir())
+    assert kept == ["0001_initial", "0002_a", "0003_b"]
+    for name in ("0002_a", "0003_b", "0003_a", "0004_b"):
+        (folder / f"{name}.lock").touch()
+    done = zoo.manage("rebasemigrations")
+    assert (done.returncode, "kept in git" in done.stderr) == (0, False), done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "0001_initial",
+        "0002_weight",
+        "0003_a",
+        "0004_b",
+    ]

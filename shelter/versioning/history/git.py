@@ -271,16 +271,7 @@ class Repository(Objects):
         commands = "".join(
             f"update {ref} {blob}\n" for ref, blob in zip(files, ids.split(), strict=True)
         )
-        try:
-            self.run("update-ref", "--stdin", text=commands.encode())
-        except GitError as error:
-            left = re.search(r"Unable to create '(.+/refs/versioning/.+\.lock)'", str(error))
-            if left is None:
-                raise
-            # A git that was killed left its lock. One migrate at a time writes the refs of a
-            # database, so that nobody holds it.
-            Path(left[1]).unlink(missing_ok=True)
-            self.run("update-ref", "--stdin", text=commands.encode())
+        self._update_refs(commands)
 
     def move_refs(self, moves: Mapping[str, str]) -> None:
         """Give refs other names, all or none. Raises GitError."""
@@ -288,8 +279,7 @@ class Repository(Objects):
         new = "".join(f"update {moves[ref]} {at[ref]}\n" for ref in moves if ref in at)
         # A name that is taken again is no longer free to be deleted.
         old = "".join(f"delete {ref}\n" for ref in moves if ref in at and ref not in moves.values())
-        if new:
-            self.run("update-ref", "--stdin", text=(new + old).encode())
+        self._update_refs(new + old)
 
     def default_branch(self) -> str | None:
         """Return the branch that work goes back to: the remote's, or the local main or master.
@@ -314,9 +304,26 @@ class Repository(Objects):
 
     def drop_refs(self, refs: Iterable[str]) -> None:
         """Delete refs, all or none. Raises GitError where the repository cannot be written to."""
-        commands = "".join(f"delete {ref}\n" for ref in refs)
-        if commands:
-            self.run("update-ref", "--stdin", text=commands.encode())
+        self._update_refs("".join(f"delete {ref}\n" for ref in refs))
+
+    def _update_refs(self, commands: str) -> None:
+        """Carry out commands of `git update-ref --stdin`, all or none. Raises GitError.
+
+        A git that was killed left a lock for each ref. They are taken away: one migrate at a time
+        writes the refs of a database, so that nobody holds them.
+        """
+        removed: set[str] = set()
+        while commands:
+            try:
+                self.run("update-ref", "--stdin", text=commands.encode())
+            except GitError as error:
+                left = re.search(r"Unable to create '(.+/refs/versioning/.+\.lock)'", str(error))
+                if left is None or left[1] in removed:
+                    raise
+                Path(left[1]).unlink(missing_ok=True)
+                removed.add(left[1])
+            else:
+                return
 
     # --- Merging ------------------------------------------------------------------------------
 
