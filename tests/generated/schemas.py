@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from hypothesis import strategies as st
 
-Fields = Mapping[str, str]
 # The models by app label and name.
 Schema = Mapping[tuple[str, str], Mapping[str, str]]
 
@@ -73,27 +72,20 @@ def changes(draw: st.DrawFn, schema: Schema) -> Schema:
     return draw(st.sampled_from(options))
 
 
-def merged(base: Schema, mine: Schema, theirs: Schema) -> Schema:
-    """Return what a person makes of both sides: each change of either; mine, where both did."""
+def merged(mine: Schema, theirs: Schema, touched_by_me: set[tuple[str, ...]]) -> Schema:
+    """Return what a person makes of both sides whose own migrations come last.
+
+    What I touched is as I left it, also where I put it back; all else is as theirs.
+    """
     found = {}
     for key in sorted({*mine, *theirs}):
-        fields = _chosen(base.get(key), mine.get(key), theirs.get(key))
+        fields = mine.get(key) if key in touched_by_me else theirs.get(key)
         if fields is not None:
-            found[key] = fields
+            left = mine.get(key, {})
+            changed = {at[2] for at in touched_by_me if at[:2] == key and len(at) == 3}
+            kept = {name: kind for name, kind in fields.items() if name not in changed}
+            found[key] = kept | {name: left[name] for name in changed if name in left}
     return found
-
-
-def _chosen(base: Fields | None, mine: Fields | None, theirs: Fields | None) -> Fields | None:
-    if mine is None or theirs is None:
-        return theirs if mine == base else mine
-    names = {*mine, *theirs}
-    kept = {}
-    for name in names:
-        was, here, there = (base or {}).get(name), mine.get(name), theirs.get(name)
-        kind = there if here == was else here
-        if kind is not None:
-            kept[name] = kind
-    return kept
 
 
 def touched(base: Schema, side: Schema) -> set[tuple[str, ...]]:
@@ -121,3 +113,8 @@ def columns(schema: Schema) -> Iterator[tuple[str, str]]:
     for (app, model), fields in schema.items():
         for name, kind in fields.items():
             yield f"{app}_{model.lower()}", f"{name}_id" if kind == "keeper" else name
+
+
+def tables(schema: Schema) -> set[str]:
+    """Return the tables of a schema."""
+    return {table for table, _ in columns(schema)}
