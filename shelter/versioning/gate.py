@@ -347,8 +347,7 @@ def _ghosts_of(
             "changes it, without what this code does not know of."
         )
     origins = [
-        f"{name} came from {entry.git_branch or 'commit ' + entry.git_commit[:10]} on "
-        f"{entry.started:%Y-%m-%d %H:%M}."
+        _origin((app, name), entry)
         for name in names
         if (entry := entries.get((app, name))) and (entry.git_branch or entry.git_commit)
     ]
@@ -371,6 +370,24 @@ def _ghosts_of(
         reason=" ".join(origins),
         next=(*back, f"{MANAGE} dbsync{option(database)}"),
     )
+
+
+def _origin(key: Key, entry: LedgerEntry) -> str:
+    """Return where a ghost came from, in a sentence: branch, commit, author, and when."""
+    branch, head = entry.git_branch, entry.git_commit
+    places = ["refs/heads/", "refs/remotes/origin/"] if branch else []
+    revisions = [place + branch for place in places] + ([head] if head else [])
+    try:
+        commit = Repository(project.root()).beside_head(path_in_git(key), revisions)
+    except GitError:
+        # The code may run where there is no repository: the ledger alone tells, then.
+        commit = None
+    if commit:
+        made = f"commit {commit.id[:10]} of {commit.author}"
+    else:
+        made = f"commit {head[:10]}" if head else ""
+    place = f"{branch} ({made})" if branch and made else branch or made
+    return f"{key[1]} came from {place} and was applied on {entry.started:%Y-%m-%d %H:%M}."
 
 
 def _strange_columns(

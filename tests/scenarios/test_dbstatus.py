@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,36 @@ def test_ahead_after_switching_branches(zoo: Project) -> None:
     assert message.startswith("keepers.0002_keeper_photo is applied in the database 'default', and")
     assert commands == ["git switch photos", "python manage.py dbsync"]
     assert short(zoo) == "default: ghosts in the way (keepers)"
+
+
+def test_where_a_ghost_came_from(zoo: Project) -> None:
+    """
+    0001_initial - 0002_keeper_photo   (photos: applied before it was committed)
+    """
+    zoo.git("switch", "-q", "-c", "photos")
+    add(zoo, "0002", "photo")
+    assert zoo.manage("migrate").returncode == 0
+    first = zoo.git("rev-parse", "HEAD")[:10]
+    zoo.commit("Ben")
+    last = zoo.git("rev-parse", "HEAD")[:10]
+    zoo.git("switch", "-q", "--detach", "main")
+
+    def origin() -> str:
+        text = " ".join(zoo.manage("dbstatus").stdout.split())
+        (place,) = re.findall(
+            r"0002_keeper_photo came from (.*?) and was applied on \d{4}-\d\d-\d\d \d\d:\d\d\.",
+            text,
+        )
+        return str(place)
+
+    assert origin() == f"photos (commit {last} of Ben <ben@example.org>)"
+    zoo.git("update-ref", "refs/remotes/origin/photos", "photos")
+    zoo.git("branch", "-q", "-D", "photos")
+    assert origin() == f"photos (commit {last} of Ben <ben@example.org>)"
+    zoo.git("update-ref", "-d", "refs/remotes/origin/photos")
+    assert origin() == f"photos (commit {first})"
+    shutil.rmtree(zoo.folder / ".git")
+    assert origin() == f"photos (commit {first})"
 
 
 def test_edited_with_the_lines_that_changed(zoo: Project) -> None:

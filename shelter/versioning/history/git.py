@@ -519,6 +519,25 @@ class Repository(Objects):
                     found.setdefault(name, Commit(identity, author, date))
         return found
 
+    def beside_head(self, path: str, revisions: Iterable[str]) -> Commit | None:
+        """Return the last commit that changed a file whose path ends with `path`.
+
+        Looked for in what `revisions` reach, those that are not here left out, and HEAD does not.
+        Raises GitError where git is not there, or this is no repository.
+        """
+        said = self.run(
+            "log",
+            "-1",
+            "--ignore-missing",
+            "--format=%H%x02%an <%ae>%x02%aI",
+            "--end-of-options",
+            *revisions,
+            "^HEAD",
+            "--",
+            f":(top,glob)**/{path}",
+        )
+        return Commit(*said.rstrip("\n").split("\x02")) if said else None
+
     def merged_as(self, commit: str, into: str = "HEAD") -> str | None:
         """Return the branch by whose merge `commit` came into `into`, as the merge's subject says.
 
