@@ -307,7 +307,7 @@ def repairs(vendor: str, *, count: int = 100) -> str:
     told = []
     for command in ("rebasemigrations", "dbsync"):
         whole = 0.0
-        killed = tried = 0
+        killed = tried = named = 0
         while killed < count:
             with _to_be_repaired(vendor, command) as (zoo, database, names):
                 begun = time.perf_counter()
@@ -329,7 +329,13 @@ def repairs(vendor: str, *, count: int = 100) -> str:
                 whole = whole or time.perf_counter() - begun
                 tried += 1
                 again = zoo.manage(command)
-                assert again.returncode == 0, again.stderr
+                if again.returncode:
+                    # Where each statement is committed by itself; a person finishes it.
+                    assert vendor == "mariadb", again.stderr
+                    assert "is half done in the database" in again.stderr, again.stderr
+                    assert "versioning.W014" in zoo.manage("dbstatus").stdout
+                    named += 1
+                    continue
                 assert sorted(path.stem for path in zoo.migrations.glob("0*.py")) == names
                 assert not list(zoo.migrations.glob(".*")), "something was left behind"
                 rows = database.rows("SELECT name FROM django_migrations WHERE app = 'keepers'")
@@ -337,7 +343,7 @@ def repairs(vendor: str, *, count: int = 100) -> str:
                 assert database.rows("SELECT name FROM keepers_keeper") == [("Ana",)]
                 assert zoo.manage("migrate", "--check").returncode == 0
                 assert zoo.drift() == []
-        told.append(f"{command} killed {killed} times in {tried} runs")
+        told.append(f"{command} killed {killed} times in {tried} runs, {named} half done and named")
     return ", ".join(told)
 
 

@@ -392,3 +392,37 @@ def test_locks_that_a_killed_git_left_on_our_refs_are_in_nobodys_way(zoo: Projec
         "0003_a",
         "0004_b",
     ]
+
+
+def test_what_is_half_done_is_named(tmp_path: Path, any_database: Database) -> None:
+    """
+    0001 - 0002_a        (mine, applied)
+        \\- 0002_weight   (theirs, stopped where nobody knows what ran)
+    """
+    zoo = make_project(tmp_path / "zoo", any_database.settings)
+    zoo.git("switch", "-q", "-c", "ana")
+    add(zoo, "0002_a", "0001_initial")
+    zoo.commit()
+    assert zoo.manage("migrate").returncode == 0
+    zoo.git("switch", "-q", "main")
+    zoo.write(
+        "0002_weight", "0001_initial", "migrations.RunPython(lambda *_: __import__('os')._exit(9))"
+    )
+    with (zoo.migrations / "0002_weight.py").open("a") as file:
+        file.write("    atomic = False\n")
+    zoo.commit("Ben")
+    zoo.git("switch", "-q", "ana")
+    zoo.git("merge", "-q", "main", "-m", "Merge")
+    before = files(zoo)
+    assert zoo.manage("rebasemigrations", "--accept-unknown").returncode == 9
+    done = zoo.manage("rebasemigrations", "--accept-unknown")
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "CommandError: keepers.0002_weight is half done in the database 'default', and cannot be "
+        "carried on: what was running when it was stopped may have run or not. What ran, and how "
+        "to go on: python manage.py dbstatus\n"
+    )
+    assert "Traceback" not in done.stderr
+    assert files(zoo) == before
+    assert rows(any_database) == ["0001_initial", "0002_a"]
+    assert "versioning.W014" in zoo.manage("dbstatus").stdout

@@ -29,7 +29,13 @@ class HalfDoneError(Exception):
     """A migration that is not one transaction was stopped; `entry` says how far it came."""
 
     def __init__(self, entry: LedgerEntry) -> None:
-        super().__init__(str(entry))
+        database = entry._state.db
+        option = "" if database == "default" else f" --database {database}"
+        super().__init__(
+            f"{entry.app}.{entry.name} is half done in the database {database!r}, and cannot be "
+            "carried on: what was running when it was stopped may have run or not. What ran, and "
+            f"how to go on: python manage.py dbstatus{option}"
+        )
         self.entry = entry
 
 

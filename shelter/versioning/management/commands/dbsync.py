@@ -12,6 +12,7 @@ from django.db.migrations.exceptions import (
     NodeNotFoundError,
 )
 
+from shelter.versioning.ledger.executor import HalfDoneError
 from shelter.versioning.ledger.lock import LockError
 from shelter.versioning.repair.saving import restore
 from shelter.versioning.repair.sync import CannotSyncError, Ghost, SyncPlan
@@ -71,7 +72,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             self._sync(options)
-        except CannotSyncError as error:
+        except (CannotSyncError, HalfDoneError) as error:
             raise CommandError(str(error), returncode=1) from error
         except (NodeNotFoundError, CircularDependencyError, BadMigrationError) as error:
             raise CommandError(

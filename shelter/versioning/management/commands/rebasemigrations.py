@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from shelter.versioning.history.git import GitError
+from shelter.versioning.ledger.executor import HalfDoneError
 from shelter.versioning.ledger.lock import LockError
 from shelter.versioning.rebasing import carry_out_rebasing, finish_interrupted, plan_rebasing
 from shelter.versioning.repair.rebase import CannotRebaseError
@@ -68,6 +69,8 @@ class Command(BaseCommand):
             self._rebase(options)
         except CannotRebaseError as error:
             raise CommandError(f"{error} Nothing was changed.", returncode=1) from error
+        except HalfDoneError as error:
+            raise CommandError(str(error), returncode=1) from error
         except (GitError, LockError, OSError, DatabaseError, ImproperlyConfigured) as error:
             raise CommandError(" ".join(str(error).split()), returncode=2) from error
 
