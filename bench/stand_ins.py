@@ -31,11 +31,8 @@ class StandInField(_TextField):
         super().__init__(**{name: value for name, value in kwargs.items() if name in _KEPT})
 
 
-class Nothing:
-    """A function, or an object, that does nothing; as a decorator it gives what it gets."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return args[0] if len(args) == 1 and not kwargs and callable(args[0]) else None
+class _Empty:
+    """What has every name and holds nothing."""
 
     def __getattr__(self, name: str) -> Nothing:
         if name.startswith("__") or name in _ASKED:
@@ -46,16 +43,15 @@ class Nothing:
         return iter(())
 
 
-class Number(int):
+class Nothing(_Empty):
+    """A function, or an object, that does nothing; as a decorator it gives what it gets."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return args[0] if len(args) == 1 and not kwargs and callable(args[0]) else None
+
+
+class Number(_Empty, int):
     """A constant: a length, a default, or a list of choices that is empty."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in _ASKED:
-            raise AttributeError(name)
-        return Nothing()
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(())
 
 
 class _Anything(type):

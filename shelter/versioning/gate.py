@@ -115,14 +115,13 @@ def swap_findings(swaps: Sequence[Swap], database: str) -> Iterator[Finding]:
     for swap in swaps:
         app, name = swap.squash
         squash = f"{app}.{name}"
-        named = ", ".join(key[1] if key[0] == app else ".".join(key) for key in swap.replaced)
+        named = _named(swap.replaced, app)
         here = f"in the database {database!r}"
         commands: tuple[str, ...] = (f"{MANAGE} dbsync{option(database)}",)
         reason = "The tables are the same. Other rows are to be recorded for them, and nothing run."
         if swap.lacking:
-            lacking = ", ".join(key[1] if key[0] == app else ".".join(key) for key in swap.lacking)
             message = (
-                f"{squash} stands for {named}, of which {lacking} "
+                f"{squash} stands for {named}, of which {_named(swap.lacking, app)} "
                 f"{'are' if len(swap.lacking) > 1 else 'is'} not applied {here}, and in no file of "
                 "this checkout."
             )
@@ -160,6 +159,11 @@ def swap_findings(swaps: Sequence[Swap], database: str) -> Iterator[Finding]:
             reason=reason,
             next=commands,
         )
+
+
+def _named(keys: Sequence[Key], app: str) -> str:
+    """Return migrations by name, those of other apps than `app` with their app."""
+    return ", ".join(key[1] if key[0] == app else ".".join(key) for key in keys)
 
 
 def _way_over(swap: Swap, database: str) -> tuple[str, tuple[str, ...]]:

@@ -199,11 +199,7 @@ def test_a_file_that_is_there_is_not_written_over(zoo: Project, any_database: Da
 
 def test_what_is_half_done_is_named(tmp_path: Path, any_database: Database) -> None:
     zoo = make_project(tmp_path / "zoo", any_database.settings)
-    zoo.write(
-        "0002_weight", "0001_initial", "migrations.RunPython(lambda *_: __import__('os')._exit(9))"
-    )
-    with (zoo.migrations / "0002_weight.py").open("a") as file:
-        file.write("    atomic = False\n")
+    zoo.write_stopping("0002_weight", "0001_initial")
     assert zoo.manage("dbsync").returncode == 9
     done = zoo.manage("dbsync")
     assert done.returncode == 1

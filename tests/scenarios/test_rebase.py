@@ -405,11 +405,7 @@ def test_what_is_half_done_is_named(tmp_path: Path, any_database: Database) -> N
     zoo.commit()
     assert zoo.manage("migrate").returncode == 0
     zoo.git("switch", "-q", "main")
-    zoo.write(
-        "0002_weight", "0001_initial", "migrations.RunPython(lambda *_: __import__('os')._exit(9))"
-    )
-    with (zoo.migrations / "0002_weight.py").open("a") as file:
-        file.write("    atomic = False\n")
+    zoo.write_stopping("0002_weight", "0001_initial")
     zoo.commit("Ben")
     zoo.git("switch", "-q", "ana")
     zoo.git("merge", "-q", "main", "-m", "Merge")

@@ -16,6 +16,16 @@ def project(tmp_path: Path) -> Project:
     return make_project(tmp_path)
 
 
+def part(project: Project, photo: str) -> None:
+    """Let Ana add a photo on the branch `photo`, and Ben a weight on another one, checked out."""
+    project.git("switch", "-q", "-c", photo)
+    project.add_field("photo")
+    project.commit("Ana")
+    project.git("switch", "-q", "-c", "weight", "main")
+    project.add_field("weight")
+    project.commit("Ben")
+
+
 @pytest.fixture
 def merged(project: Project) -> Project:
     """
@@ -23,12 +33,7 @@ def merged(project: Project) -> Project:
                  \\
                   0002_keeper_weight    (Ben)
     """
-    project.git("switch", "-q", "-c", "photo")
-    project.add_field("photo")
-    project.commit("Ana")
-    project.git("switch", "-q", "-c", "weight", "main")
-    project.add_field("weight")
-    project.commit("Ben")
+    part(project, "photo")
     project.git("merge", "-q", "--no-edit", "photo")
     return project
 
@@ -148,12 +153,7 @@ def test_a_side_that_was_merged_has_the_branch_of_its_merge(
 
 
 def test_what_is_to_be_typed_is_safe_to_paste(project: Project) -> None:
-    project.git("switch", "-q", "-c", "photo;$(reboot)")
-    project.add_field("photo")
-    project.commit("Ana")
-    project.git("switch", "-q", "-c", "weight", "main")
-    project.add_field("weight")
-    project.commit("Ben")
+    part(project, "photo;$(reboot)")
     done = project.manage("checkmigrations", "--against", "photo;$(reboot)", "--format=json")
     [finding] = json.loads(done.stdout)["findings"]
     assert finding["next"] == [

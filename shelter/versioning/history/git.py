@@ -1,6 +1,7 @@
 """What git knows.
 
-A repository is changed by `keep_blobs` and `drop_refs` alone, below refs that nobody else uses.
+A repository is changed by `keep_blobs`, `move_refs` and `drop_refs` alone, below refs that nobody
+else uses; its index by `stage`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ OLDEST_VERSION = (2, 38)
 
 # Who commits, in a scratch repository, what is not committed.
 _NOBODY = "-"
+
+# The fields of a `Commit`, as `git log` prints them.
+_COMMIT = "%H%x02%an <%ae>%x02%aI"
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,7 +460,7 @@ class Repository(Objects):
             "--raw",
             "--no-abbrev",
             "-z",
-            "--format=%x01%H%x02%an <%ae>%x02%aI%x02",
+            f"--format=%x01{_COMMIT}%x02",
             "--",
             f":(top,glob)**/{path}",
         )
@@ -504,7 +508,7 @@ class Repository(Objects):
             "--diff-filter=A",
             "--name-only",
             "-z",
-            "--format=%x01%H%x02%an <%ae>%x02%aI%x02",
+            f"--format=%x01{_COMMIT}%x02",
             *revisions,
             "--",
             *(f":(top,literal){path}" for path in wanted),
@@ -529,7 +533,7 @@ class Repository(Objects):
             "log",
             "-1",
             "--ignore-missing",
-            "--format=%H%x02%an <%ae>%x02%aI",
+            f"--format={_COMMIT}",
             "--end-of-options",
             *revisions,
             "^HEAD",

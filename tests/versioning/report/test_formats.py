@@ -44,6 +44,10 @@ NOTE = Finding(
     line=3,
     message="Two\r\nlines, 100 %.",
 )
+COMPARISONS = (
+    Comparison("HEAD", "other", (CONFLICT,)),
+    Comparison("HEAD", "0123456789abcdef0123456789abcdef01234567", (NOTE,)),
+)
 REPORT = Report("checkmigrations", (CONFLICT, NOTE))
 
 
@@ -101,11 +105,7 @@ def test_json_is_the_findings() -> None:
 
 
 def test_the_table_has_a_row_for_each_finding_and_each_clean_merge() -> None:
-    comparisons = (
-        Comparison("HEAD", "other", (CONFLICT,)),
-        Comparison("HEAD", "0123456789abcdef0123456789abcdef01234567", (NOTE,)),
-    )
-    text = render(Report("checkmigrations", (CONFLICT, NOTE), comparisons), "text")
+    text = render(Report("checkmigrations", (CONFLICT, NOTE), COMPARISONS), "text")
     assert text.splitlines() == [
         "branch      app  verdict      authors  leaves",
         "other       zoo  independent  Ana      0002_a, 0002_b",

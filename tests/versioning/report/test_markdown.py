@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shelter.versioning.report.findings import Branch, Comparison, Finding, Report
 from shelter.versioning.report.formats import render
 from shelter.versioning.report.picture import plain
-from tests.versioning.report.test_formats import CONFLICT, NOTE, migration
+from tests.versioning.report.test_formats import COMPARISONS, CONFLICT, NOTE, migration
 from tests.versioning.report.test_picture import HOSTILE
 
 MARKUP = st.sampled_from(
@@ -103,11 +103,7 @@ def test_other_findings_are_said_and_their_lines_are_no_prose() -> None:
 
 
 def test_many_merges_are_a_table() -> None:
-    comparisons = (
-        Comparison("HEAD", "other", (CONFLICT,)),
-        Comparison("HEAD", "0123456789abcdef0123456789abcdef01234567", (NOTE,)),
-    )
-    text = render(Report("checkmigrations", (CONFLICT, NOTE), comparisons), "markdown")
+    text = render(Report("checkmigrations", (CONFLICT, NOTE), COMPARISONS), "markdown")
     assert text.splitlines() == [
         "| branch | app | verdict | authors | leaves |",
         "|---|---|---|---|---|",
