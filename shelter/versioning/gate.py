@@ -14,10 +14,11 @@ from shelter.versioning import project
 from shelter.versioning.checkout import check_checkout
 from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.migration import Key
+from shelter.versioning.history.reading import read_migration
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.executor import Plan, half_done
 from shelter.versioning.ledger.journal import Progress
-from shelter.versioning.ledger.keeping import path_in_git
+from shelter.versioning.ledger.keeping import path_in_git, recorded_code
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import has_ledger, latest_entries
 from shelter.versioning.ledger.rows import ghosts, out_of_order, renamed
@@ -172,31 +173,37 @@ def _way_over(swap: Swap, database: str) -> tuple[str, tuple[str, ...]]:
         "It can neither be run, as the tables are there, nor be taken for applied: what is not "
         "applied would be left out."
     )
-    nowhere = f"{danger} Put its files back, and migrate; git has no commit with them here."
-    repository = Repository(project.root())
-    try:
-        commit = repository.last_with(path_in_git(swap.lacking[-1]))
-        head = repository.head()
-    except GitError:
-        return nowhere, ()
-    if commit is None:
-        return nowhere, ()
-    away, back = f"git switch --detach {commit}", "git switch -"
-    if commit == head.commit:
-        away, back = "git stash", "git stash pop"
-    elif not head.branch:
-        back = f"git switch --detach {head.commit}"
+    visit = _visit(swap.lacking[-1])
+    if visit is None:
+        return f"{danger} Put its files back, and migrate; git has no commit with them here.", ()
+    away, back = visit
     last = dict(swap.lacking)
     alias = option(database)
     return (
         f"{danger} Apply it with the files of a commit that has them.",
         (
-            away,
+            *away,
             *(f"{MANAGE} migrate {app} {name}{alias}" for app, name in last.items()),
-            back,
+            *back,
             f"{MANAGE} {'migrate' if swap.in_file else 'dbsync'}{alias}",
         ),
     )
+
+
+def _visit(key: Key) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return how to go to the last commit with a migration's file, and back; None for no commit."""
+    repository = Repository(project.root())
+    try:
+        commit = repository.last_with(path_in_git(key))
+        head = repository.head()
+    except GitError:
+        return None
+    if commit is None:
+        return None
+    if commit == head.commit:
+        return ("git stash",), ("git stash pop",)
+    back = "git switch -" if head.branch else f"git switch --detach {head.commit}"
+    return (f"git switch --detach {commit}",), (back,)
 
 
 def half_done_findings(loader: MigrationLoader, plan: Plan, database: str) -> Iterator[Finding]:
@@ -206,15 +213,29 @@ def half_done_findings(loader: MigrationLoader, plan: Plan, database: str) -> It
     planned = {(migration.app_label, migration.name): back for migration, back in plan}
     for key, entry in half_done(database).items():
         progress = Progress.loads(entry.progress)
-        migration = loader.disk_migrations.get(key)
-        same = migration is not None and code_of(migration).fingerprint == entry.fingerprint
-        goes_on = same and progress.can_go_on and planned.get(key) == progress.backwards
-        yield _half_done_finding(key, entry, progress, database, goes_on=goes_on)
+        yield _half_done_finding(
+            key,
+            entry,
+            progress,
+            database,
+            file=loader.disk_migrations.get(key),
+            goes_on=planned.get(key) == progress.backwards,
+        )
 
 
 def _half_done_finding(
-    key: Key, entry: LedgerEntry, progress: Progress, database: str, *, goes_on: bool
+    key: Key,
+    entry: LedgerEntry,
+    progress: Progress,
+    database: str,
+    *,
+    file: Migration | None,
+    goes_on: bool,
 ) -> Finding:
+    """Return what is told of a migration that was stopped, whose file here is `file`, if any.
+
+    `goes_on`: a plan is about to go the same way with it.
+    """
     verb = "unapplied" if progress.backwards else "applied"
     texts = [step.text for step in progress.steps]
     message = (
@@ -223,10 +244,43 @@ def _half_done_finding(
         f"stopped: {progress.done} of {len(texts)} operations ran"
         + (f" ({'; '.join(texts[: progress.done])})." if progress.done else ".")
     )
-    if goes_on:
+    app, alias = key[0], option(database)
+    ours = file is not None and code_of(file).fingerprint == entry.fingerprint
+    can_go_on = progress.can_go_on and (ours or (file is None and bool(entry.fingerprint)))
+    if can_go_on and ours and goes_on:
         return Finding(
-            "versioning.I003", Level.INFO, key[0], "", message, reason="It is carried on there."
+            "versioning.I003", Level.INFO, app, "", message, reason="It is carried on there."
         )
+    away, back = ((), ()) if file is not None else _visit(key) or ((), ())
+    target = _before(key, entry, file, database) if progress.backwards else key[1]
+    if not can_go_on:
+        flag = " --backwards" if progress.backwards else ""
+        again = f"migrate {app} {target}" if progress.backwards else "migrate"
+        on = f"{MANAGE} dbsync{alias}" if file is None else f"{MANAGE} {again}{alias} --no-gate"
+        reason = _what_ran(progress)
+        commands = (
+            *away,
+            f"{MANAGE} sqlmigrate {app} {key[1]}{flag}{alias}",
+            # To record "zero" in place of what is not known would forget the whole app.
+            f"{MANAGE} migrate {app} {target}{alias} --fake"
+            if target
+            else f"{MANAGE} showmigrations {app}{alias}",
+            *back,
+            on,
+        )
+    else:
+        reason = "The tables are between two versions; it can be carried on where it ended."
+        if progress.backwards:
+            on = "dbsync" if file is None else f"migrate {app} {target}"
+            commands = (f"{MANAGE} {on}{alias}",)
+        else:
+            commands = (*away, f"{MANAGE} migrate{alias}", *back)
+    return Finding("versioning.W014", Level.ERROR, app, "", message, reason=reason, next=commands)
+
+
+def _what_ran(progress: Progress) -> str:
+    """Return which statements ran of a migration that was stopped, and what did not run."""
+    texts = [step.text for step in progress.steps]
     facts = []
     if progress.done < len(texts):
         facts.append(f"Running: {texts[progress.done]}.")
@@ -240,28 +294,23 @@ def _half_done_finding(
         "The tables are between two versions. Finish by hand what did not run and record it, or "
         "take back by hand what ran and begin again."
     )
-    app, name = key
-    alias = option(database)
-    record = (
-        f"{MANAGE} migrate {app} {name}{alias} --fake"
-        if not progress.backwards
-        # The target that lies before it is not known without its file.
-        else f"{MANAGE} migrate {app} --prune{alias}"
-    )
-    back = " --backwards" if progress.backwards else ""
-    return Finding(
-        "versioning.W014",
-        Level.ERROR,
-        app,
-        "",
-        message,
-        reason=" ".join(facts),
-        next=(
-            f"{MANAGE} sqlmigrate {app} {name}{back}{alias}",
-            record,
-            f"{MANAGE} migrate{alias} --no-gate",
-        ),
-    )
+    return " ".join(facts)
+
+
+def _before(key: Key, entry: LedgerEntry, file: Migration | None, database: str) -> str | None:
+    """Return what `migrate` takes as the target that lies before a migration; None if not known."""
+    if file is not None:
+        dependencies: Collection[tuple[str, str]] = file.dependencies
+    else:
+        try:
+            code = recorded_code(Repository(project.root()), connections[database], key, entry)
+        except GitError:
+            return None
+        read = None if code is None else read_migration(code, *key, "")
+        if read is None or read.migration is None or read.unreadable:
+            return None
+        dependencies = read.migration.dependencies
+    return next((name for app, name in dependencies if app == key[0]), "zero")
 
 
 def _edited(reversed_ones: Sequence[Migration], database: str) -> Iterator[Finding]:

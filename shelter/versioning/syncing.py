@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,16 @@ from typing import Any
 from django.core.management import call_command
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
 from shelter.versioning import project
 from shelter.versioning.gate import files_here, find_squashes_of, swap_findings
 from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.migration import Key
-from shelter.versioning.ledger.entries import LedgerEntry
-from shelter.versioning.ledger.executor import LedgerExecutor
+from shelter.versioning.ledger.entries import LedgerEntry, Outcome
+from shelter.versioning.ledger.executor import HalfDoneError, LedgerExecutor
+from shelter.versioning.ledger.journal import Progress
 from shelter.versioning.ledger.keeping import follow, keep, path_in_git, prune, recorded_code
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import applied_rows, latest_entries
@@ -45,7 +48,8 @@ def plan_sync(database: str, *, trust_git: Callable[[tuple[Ghost, ...]], bool]) 
 
     The code of ghosts that this database's ledger recorded is run to learn what taking it back
     does; code that was found by its name in git only if `trust_git` says so. Raises CannotSyncError
-    with the reason where it cannot be done, and what Django's loader raises.
+    with the reason where it cannot be done, HalfDoneError where a ghost was stopped half way and
+    cannot be carried on, and what Django's loader raises.
     """
     squashes = _squashes(database)
     loader = SwappedLoader(connections[database], squashes.swaps)
@@ -102,7 +106,7 @@ def _plan(
             "git by its name. Look at it (git show); if it is what ran here: "
             "python manage.py dbsync --trust-git"
         )
-    migrations = load_ghosts(found, moved, squashes.swaps)
+    migrations = _as_in_the_tables(load_ghosts(found, moved, squashes.swaps), entries)
     with_ghosts = GhostLoader(connections[database], migrations, moved, squashes.swaps)
     order = with_ghosts.order[::-1]
     by_key = {ghost.key: ghost for ghost in found}
@@ -111,6 +115,27 @@ def _plan(
     renames = tuple(sorted(moved.items()))
     in_order = tuple(by_key[key] for key in order)
     return SyncPlan(database, squashes.swaps, renames, in_order, losses, missing)
+
+
+def _as_in_the_tables(
+    migrations: Mapping[Key, Migration], entries: Mapping[Key, LedgerEntry]
+) -> dict[Key, Migration]:
+    """Return ghosts without those operations that were taken back already, before a stop.
+
+    Raises HalfDoneError for one that cannot be carried on.
+    """
+    found = dict(migrations)
+    for key, migration in migrations.items():
+        entry = entries.get(key)
+        if entry is None or entry.outcome != Outcome.STARTED:
+            continue
+        progress = Progress.loads(entry.progress)
+        if not (progress.backwards and progress.can_go_on):
+            raise HalfDoneError(entry)
+        left = copy(migration)
+        vars(left)["operations"] = migration.operations[: len(progress.steps) - progress.done]
+        found[key] = left
+    return found
 
 
 def _named(found: tuple[Ghost, ...]) -> str:
@@ -221,7 +246,9 @@ def _take_back(plan: SyncPlan, say: Callable[[str], object], save_to: Path | Non
     migrations = load_ghosts(plan.ghosts, dict(plan.renames), plan.swaps)
     executor.loader = GhostLoader(connection, migrations, {}, ())
     if save_to is not None and plan.losses:
-        rows = save(save_to, plan.losses, applied_models(executor.loader), plan.database)
+        left = _as_in_the_tables(migrations, latest_entries(plan.database))
+        models = applied_models(GhostLoader(connection, left, {}, ()))
+        rows = save(save_to, plan.losses, models, plan.database)
         say(f"{'1 row was' if rows == 1 else f'{rows:,} rows were'} saved to {save_to}.")
     nodes = executor.loader.graph.nodes
     executor.migrate(None, plan=[(nodes[ghost.key], True) for ghost in plan.ghosts])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -208,3 +209,114 @@ def test_what_is_half_done_is_named(tmp_path: Path, any_database: Database) -> N
     )
     assert "Traceback" not in done.stderr
     assert applied(any_database) == ["0001_initial"]
+
+
+STOPS_ONCE = (
+    "import os\n\n\n"
+    "def stop(apps, schema_editor):\n"
+    '    if not os.path.exists("stopped"):\n'
+    '        open("stopped", "w").close()\n'
+    "        os._exit(9)\n\n\n"
+)
+
+
+def stopped_halfway_back(zoo: Project, atomic: bool) -> str:
+    """Kill dbsync while it takes 0003_slow back; return what dbstatus tells of it.
+
+    0001 - 0002_photo - 0003_slow   (slow: applied, gone; of two operations one was taken back)
+    """
+    zoo.git("switch", "-q", "-c", "slow")
+    zoo.add_field("photo")
+    zoo.write(
+        "0003_slow",
+        "0002_keeper_photo",
+        f"migrations.RunPython(migrations.RunPython.noop, stop, atomic={atomic}), "
+        + FIELD.format("more"),
+    )
+    slow = zoo.migrations / "0003_slow.py"
+    slow.write_text(STOPS_ONCE + slow.read_text() + "    atomic = False\n")
+    zoo.commit("Ben")
+    assert zoo.manage("migrate").returncode == 0
+    zoo.git("switch", "-q", "main")
+    assert zoo.manage("dbsync", "--noinput").returncode == 9
+    told = json.loads(zoo.manage("dbstatus", "--format", "json").stdout)["findings"]
+    (finding,) = [found for found in told if found["id"] == "versioning.W014"]
+    assert (
+        "keepers.0003_slow was being unapplied in the database 'default' on" in (finding["message"])
+    )
+    assert finding["message"].endswith("1 of 2 operations ran (Add field more to keeper).")
+    return "\n".join([finding["reason"], *finding["next"]])
+
+
+def test_a_ghost_that_was_taken_back_half_way_is_carried_on(
+    tmp_path: Path, any_database: Database
+) -> None:
+    zoo = make_project(tmp_path / "zoo", any_database.settings)
+    assert stopped_halfway_back(zoo, atomic=True) == (
+        "The tables are between two versions; it can be carried on where it ended.\n"
+        "python manage.py dbsync"
+    )
+    # The column that is gone already is no loss, and no column to look into.
+    any_database.rows("INSERT INTO keepers_keeper (name, photo) VALUES ('Ana', 'x')")
+    assert "more" not in zoo.manage("dbsync", "--dry-run").stdout
+    done = zoo.manage("dbsync", "--noinput", "--save-to", "kept.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert "1 row was saved to kept.jsonl." in done.stderr
+    assert applied(any_database) == ["0001_initial"]
+    assert zoo.drift() == []
+    blob = zoo.git("rev-parse", "slow:zoo/keepers/migrations/0003_slow.py").strip()
+    entries = any_database.rows("SELECT name, outcome, git_blob FROM versioning_ledger ORDER BY id")
+    assert ("0003_slow", "unapplied", blob) in entries
+    assert zoo.manage("dbstatus", "--check").returncode == 0
+
+
+def test_a_ghost_that_cannot_be_carried_on_back_is_finished_by_hand(
+    tmp_path: Path, any_database: Database
+) -> None:
+    zoo = make_project(tmp_path / "zoo", any_database.settings)
+    reason, *commands = stopped_halfway_back(zoo, atomic=False).splitlines()
+    assert reason.startswith("Running: Raw Python operation. The tables are between two versions.")
+    slow = zoo.git("rev-parse", "slow").strip()
+    assert commands == [
+        f"git switch --detach {slow}",
+        "python manage.py sqlmigrate keepers 0003_slow --backwards",
+        "python manage.py migrate keepers 0002_keeper_photo --fake",
+        "git switch -",
+        "python manage.py dbsync",
+    ]
+    stopped = zoo.manage("dbsync", "--noinput")
+    assert stopped.returncode == 1
+    assert "CommandError: keepers.0003_slow is half done in the database" in stopped.stderr
+    # What was left to do is in Python, so that nothing is to be done by hand but to record it.
+    for command in commands[:-1]:
+        program, *arguments = command.split()
+        if program == "git":
+            zoo.git(*arguments)
+        else:
+            done = zoo.manage(*arguments[1:])
+            assert done.returncode == 0, done.stderr
+    done = zoo.manage("dbsync", "--noinput")
+    assert done.returncode == 0, done.stderr
+    assert applied(any_database) == ["0001_initial"]
+    assert zoo.drift() == []
+    assert zoo.manage("dbstatus", "--check").returncode == 0
+
+
+def test_what_is_half_taken_back_is_not_adopted_under_another_name(
+    tmp_path: Path, any_database: Database
+) -> None:
+    """Its tables are not what a row would say: it is taken back, and then applied.
+
+    0001 - 0002_photo - 0003_slow       (the database: slow half taken back)
+        \\- 0002_photo - 0003_slower     (main: the same operations)
+    """
+    zoo = make_project(tmp_path / "zoo", any_database.settings)
+    stopped_halfway_back(zoo, atomic=True)
+    zoo.git("merge", "-q", "slow")
+    zoo.git("mv", "zoo/keepers/migrations/0003_slow.py", "zoo/keepers/migrations/0003_slower.py")
+    done = zoo.manage("dbsync", "--noinput")
+    assert done.returncode == 0, done.stderr
+    assert "keepers.0003_slow was taken back." in done.stderr
+    assert "keepers.0003_slower was applied." in done.stderr
+    assert applied(any_database) == ["0001_initial", "0002_keeper_photo", "0003_slower"]
+    assert zoo.drift() == []

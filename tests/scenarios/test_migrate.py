@@ -243,6 +243,10 @@ def test_a_stop_between_operations_is_carried_on(zoo: Project, any_database: Dat
     assert ledger(any_database) == [("0001_initial", "applied"), ("0002_steps", "started")]
     progress = json.loads(str(ledger(any_database, "progress")[1][0]))
     assert (progress["done"], progress["statements"], progress["running"]) == (1, [], "")
+    told = json.loads(zoo.manage("dbstatus", "--format", "json").stdout)["findings"]
+    assert [found["next"] for found in told if found["id"] == "versioning.W014"] == [
+        ["python manage.py migrate"]
+    ]
     (zoo.folder / "broken").unlink()
     done = zoo.manage("migrate")
     assert done.returncode == 0, done.stderr
@@ -292,6 +296,38 @@ def test_a_stop_inside_an_operation_is_named(zoo: Project, any_database: Databas
     assert [found["message"] for found in told if found["id"] == "versioning.I004"] == [
         "Not in the migrations' state, in the database 'default': table half is in no migration."
     ]
+
+
+def test_what_was_being_taken_back_is_carried_on_by_the_same_command(
+    zoo: Project, any_database: Database
+) -> None:
+    zoo.write(
+        "0002_steps",
+        "0001_initial",
+        f"migrations.RunPython(migrations.RunPython.noop, work, atomic=True), "
+        f"{ADD_TEXT.format('one')}",
+    )
+    steps = zoo.migrations / "0002_steps.py"
+    steps.write_text(
+        "def work(apps, schema_editor):\n"
+        "    from pathlib import Path\n"
+        '    if Path("broken").exists():\n'
+        '        raise ValueError("broken")\n\n\n'
+        f"{steps.read_text()}    atomic = False\n"
+    )
+    assert zoo.manage("migrate").returncode == 0
+    (zoo.folder / "broken").touch()
+    assert "ValueError: broken" in zoo.manage("migrate", "keepers", "0001").stderr
+    told = json.loads(zoo.manage("dbstatus", "--format", "json").stdout)["findings"]
+    (command,) = [found["next"] for found in told if found["id"] == "versioning.W014"]
+    assert command == ["python manage.py migrate keepers 0001_initial"]
+    (zoo.folder / "broken").unlink()
+    done = zoo.manage(*command[0].split()[2:])
+    assert done.returncode == 0, done.stderr
+    assert "INFO versioning.I003" in done.stderr
+    assert ledger(any_database)[-1] == ("0002_steps", "unapplied")
+    assert zoo.manage("migrate").returncode == 0
+    assert zoo.drift() == []
 
 
 def test_leaves_that_conflict_are_explained(zoo: Project, any_database: Database) -> None:

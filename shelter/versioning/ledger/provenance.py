@@ -13,6 +13,9 @@ from django.db.migrations import Migration
 
 from shelter.versioning.history.fingerprint import blob_id, fingerprint
 
+# The attribute that holds the code of a migration which was loaded from git.
+CODE_IN_GIT = "_code_in_git"
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -54,7 +57,13 @@ class Code:
 
 
 def code_of(migration: Migration) -> Code:
-    """Return the file that `migration` was loaded from, as it is now."""
+    """Return the file that `migration` was loaded from, as it is now.
+
+    Of a ghost, which is in no file, it is what git has.
+    """
+    in_git = getattr(migration, CODE_IN_GIT, None)
+    if in_git is not None:
+        return _code(None, in_git)
     file = getattr(sys.modules.get(type(migration).__module__), "__file__", None)
     if file is None:
         return Code(None)
@@ -71,4 +80,8 @@ def code_at(path: Path) -> Code:
     if path.suffix != ".py":
         # Compiled files alone were shipped.
         return Code(None)
+    return _code(path, content)
+
+
+def _code(path: Path | None, content: bytes) -> Code:
     return Code(path, blob_id(content), fingerprint(content) or "")

@@ -13,7 +13,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
 from shelter.versioning.history.migration import Key
-from shelter.versioning.ledger.entries import LedgerEntry
+from shelter.versioning.ledger.entries import LedgerEntry, Outcome
 from shelter.versioning.ledger.marks import database_is_there
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.replay import CannotRunError, replay, same, steps_of
@@ -77,7 +77,8 @@ def applied_migrations(alias: str) -> set[Key] | None:
 def renamed(loader: MigrationLoader, entries: Mapping[Key, LedgerEntry]) -> dict[Key, Key]:
     """Return ghosts whose code is in a file of another name that is not applied, and that file.
 
-    Not where two people wrote the same and the other's can no longer be applied around it.
+    Not where two people wrote the same and the other's can no longer be applied around it, nor
+    where it was stopped half way: its tables are not what a row says.
     """
     unapplied: dict[tuple[str, str], list[Key]] = {}
     for key, migration in loader.disk_migrations.items():
@@ -87,7 +88,9 @@ def renamed(loader: MigrationLoader, entries: Mapping[Key, LedgerEntry]) -> dict
     found = {}
     for key in ghosts(loader):
         entry = entries.get(key)
-        same = unapplied.get((key[0], entry.fingerprint), []) if entry and entry.fingerprint else []
+        if entry is None or not entry.fingerprint or entry.outcome == Outcome.STARTED:
+            continue
+        same = unapplied.get((key[0], entry.fingerprint), [])
         # Of two alike nobody can tell which it is.
         if len(same) == 1:
             found[key] = same[0]

@@ -14,6 +14,7 @@ from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
 from shelter.versioning.history.migration import Key
+from shelter.versioning.ledger.provenance import CODE_IN_GIT
 from shelter.versioning.ledger.squashes import Swap, SwappedLoader
 from shelter.versioning.repair.losses import CannotTakeBackError, Loss
 
@@ -148,6 +149,7 @@ def load_ghosts(
             new for key in migration.dependencies for new in instead.get(key, (key,))
         ]
         vars(migration)["replaces"] = list(ghost.replaces)
+        vars(migration)[CODE_IN_GIT] = ghost.source
     return loaded
 
 
