@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from copy import copy
@@ -16,7 +17,13 @@ from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
 from shelter.versioning import project
-from shelter.versioning.gate import files_here, find_squashes_of, swap_findings
+from shelter.versioning.gate import (
+    MANAGE,
+    files_here,
+    find_squashes_of,
+    option,
+    swap_findings,
+)
 from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.entries import LedgerEntry, Outcome
@@ -101,10 +108,13 @@ def _plan(
     )
     strange = tuple(ghost for ghost in found if not ghost.recorded)
     if strange and not trust_git(strange):
+        looks = "; ".join(
+            f"git show {shlex.quote(f'{ghost.commit[:10]}:{ghost.path}')}" for ghost in strange
+        )
         raise CannotSyncError(
             f"{_named(strange)}: this database's ledger does not know the code, which was found in "
-            "git by its name. Look at it (git show); if it is what ran here: "
-            "python manage.py dbsync --trust-git"
+            f"git by its name. Nothing was changed. Look at it: {looks}; if it is what ran here: "
+            f"{MANAGE} dbsync --trust-git{option(database)}"
         )
     migrations = _as_in_the_tables(load_ghosts(found, moved, squashes.swaps), entries)
     with_ghosts = GhostLoader(connections[database], migrations, moved, squashes.swaps)
@@ -162,8 +172,8 @@ def _ghost(key: Key, entry: LedgerEntry | None, database: str) -> Ghost:
             "stash of this repository. Fetch the branch that has it: git fetch --all. Nothing was "
             "changed."
         )
-    commit, _, content = found[0]
-    return Ghost(key, content, recorded=False, commit=commit.id, author=commit.author)
+    commit, path, content = found[0]
+    return Ghost(key, content, recorded=False, commit=commit.id, author=commit.author, path=path)
 
 
 def carry_out_sync(
@@ -198,7 +208,7 @@ def _swap(plan: SyncPlan) -> None:
     if now and now != plan.swaps:
         raise CannotSyncError(
             f"The database {plan.database!r} was changed meanwhile. Nothing was changed here. "
-            "Look at it again: python manage.py dbsync"
+            f"Look at it again: {MANAGE} dbsync{option(plan.database)}"
         )
     connection = connections[plan.database]
     swap_rows(plain_recorder(connection), now, files_here())

@@ -102,10 +102,46 @@ def test_code_that_the_ledger_does_not_know_needs_trust(
     said = words(refused.stderr)
     commit = zoo.git("rev-parse", "photos")[:10]
     assert f"keepers.0002_photo (commit {commit} of Ben <ben@example.org>)" in said
-    assert "python manage.py dbsync --trust-git" in said
+    path = "zoo/keepers/migrations/0002_photo.py"
+    assert f"git show {commit}:{path};" in said
+    assert zoo.git("show", f"{commit}:{path}") == zoo.git("show", f"photos:{path}")
+    assert said.endswith("python manage.py dbsync --trust-git")
     assert zoo.manage("dbsync", "--trust-git").returncode == 0
     assert applied(any_database) == ["0001_initial", "0002_weight"]
     assert zoo.drift() == []
+
+
+def test_a_person_sees_the_code_and_is_asked(zoo: Project, any_database: Database) -> None:
+    any_database.rows("DROP TABLE versioning_ledger")
+    # What git has may steer a terminal.
+    zoo.git("switch", "-q", "photos")
+    zoo.write("0002_photo", "0001_initial", FIELD.format("photo") + ",  # \033[2J\n")
+    zoo.commit("Ben")
+    zoo.git("switch", "-q", "main")
+    any_database.rows("INSERT INTO keepers_keeper (name, photo) VALUES ('Ana', 'x')")
+    before = applied(any_database)
+    refused = zoo.typed("s\nno\n", "dbsync")
+    assert refused.returncode == 1
+    ben = "of Ben <ben@example.org>"
+    question = (
+        f"Run keepers.0002_photo {ben}, keepers.0003_more {ben} to take them back? "
+        "[y/N, s shows the code] "
+    )
+    assert refused.stderr.count(question) == 2
+    assert "\nThe code of keepers.0002_photo:\n" in refused.stderr
+    assert '"photo", models.TextField(null=True)),  # \ufffd[2J\n' in refused.stderr
+    assert "\033[2J" not in refused.stderr
+    # Trusted, it asks for the data, and takes no answer for none: Ctrl-D.
+    refused = zoo.typed("y\n\004", "dbsync")
+    assert refused.returncode == 1
+    assert refused.stderr.count("Let this data go? [y/N] ") == 1
+    assert "Data would go, as shown. Nothing was changed." in words(refused.stderr)
+    assert "Traceback" not in refused.stderr
+    assert applied(any_database) == before
+    done = zoo.typed("y\nyes\n", "dbsync", "-v", "2")
+    assert done.returncode == 0, done.stderr
+    assert "\nThe code of keepers.0003_more:\n" in done.stdout
+    assert applied(any_database) == ["0001_initial", "0002_weight"]
 
 
 def test_code_that_is_nowhere_is_a_clear_stop(zoo: Project, any_database: Database) -> None:

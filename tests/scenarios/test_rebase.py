@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
 import sys
 from pathlib import Path
 
@@ -309,27 +306,16 @@ def test_on_a_terminal_it_asks_which_side_is_mine(zoo: Project, answer: str) -> 
     zoo.git("merge", "-q", "trunk", "-m", "Merge")
     zoo.git("branch", "other", "HEAD~1")
     before = files(zoo)
-    none = typed(zoo, "\n", "rebasemigrations")
+    none = zoo.typed("\n", "rebasemigrations")
     assert none.returncode == 1
     assert "  1  other\n  2  trunk\n" in none.stderr
     assert files(zoo) == before
-    assert typed(zoo, f"{answer}\n", "rebasemigrations", "--noinput").returncode == 1
+    assert zoo.typed(f"{answer}\n", "rebasemigrations", "--noinput").returncode == 1
     assert files(zoo) == before
     zoo.git("branch", "-D", "other")
-    done = typed(zoo, f"{answer}\n", "rebasemigrations")
+    done = zoo.typed(f"{answer}\n", "rebasemigrations")
     assert done.returncode == 0, done.stderr
     assert names(zoo) == ["0001_initial", "0002_b", "0003_a"]
-
-
-def typed(zoo: Project, keys: str, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a management command on a terminal where `keys` are typed."""
-    terminal, theirs = pty.openpty()
-    try:
-        os.write(terminal, keys.encode())
-        return zoo.manage(*command, stdin=theirs)
-    finally:
-        os.close(terminal)
-        os.close(theirs)
 
 
 def test_what_fails_half_way_is_put_back(zoo: Project) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -82,6 +83,16 @@ class Project:
         self, *arguments: str, stdin: int = subprocess.DEVNULL
     ) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, "-m", "django", *arguments, stdin=stdin)
+
+    def typed(self, keys: str, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a management command on a terminal where `keys` are typed."""
+        terminal, theirs = pty.openpty()
+        try:
+            os.write(terminal, keys.encode())
+            return self.manage(*command, stdin=theirs)
+        finally:
+            os.close(terminal)
+            os.close(theirs)
 
     def drift(self, *arguments: str) -> list[str]:
         """Return what `dbstatus --drift` says of tables that drifted."""

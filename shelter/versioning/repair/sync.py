@@ -28,8 +28,8 @@ class Ghost:
     """A migration that is applied and in no file, and its code.
 
     `recorded`: the ledger of this very database says that this blob ran here. Else it was found by
-    its name in git, and `commit` and `author` say whose it is. A squash goes with the rows of what
-    it `replaces`.
+    its name in git, and `commit`, `author` and `path` say whose it is and where. A squash goes with
+    the rows of what it `replaces`.
     """
 
     key: Key
@@ -37,6 +37,7 @@ class Ghost:
     recorded: bool
     commit: str = ""
     author: str = ""
+    path: str = ""
     replaces: tuple[Key, ...] = ()
 
 

@@ -1,5 +1,7 @@
 """Bring a database to this checkout, whatever happened."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,13 @@ from django.db.migrations.exceptions import (
     NodeNotFoundError,
 )
 
+from shelter.versioning.gate import MANAGE, option
 from shelter.versioning.ledger.executor import HalfDoneError
 from shelter.versioning.ledger.lock import LockError
 from shelter.versioning.repair.saving import restore
 from shelter.versioning.repair.sync import CannotSyncError, Ghost, SyncPlan
 from shelter.versioning.report.formats import render
+from shelter.versioning.report.picture import plain
 from shelter.versioning.syncing import carry_out_sync, plan_sync, report_of
 
 
@@ -26,7 +30,8 @@ class Command(BaseCommand):
     help = (
         "Brings a database to this checkout: takes back what other code applied, with that very "
         "code out of git, adopts what was renamed, and applies what is missing. Shows first what "
-        "data would go, and takes none away without --allow-data-loss or a yes."
+        "data would go, and takes none away without --allow-data-loss or a yes. With -v 2 it "
+        "shows the code, too."
     )
     requires_system_checks = []
 
@@ -87,25 +92,30 @@ class Command(BaseCommand):
             rows = restore(options["restore"], options["database"])
             self.stdout.write(f"{'1 row was' if rows == 1 else f'{rows:,} rows were'} put back.")
             return
-        asks = options["interactive"] and self.stdout.isatty() and not options["dry_run"]
+        asks = options["interactive"] and sys.stdin.isatty() and not options["dry_run"]
 
         def trusted(ghosts: tuple[Ghost, ...]) -> bool:
-            names = ", ".join(f"{'.'.join(g.key)} of {g.author}" for g in ghosts)
-            return options["trust_git"] or (asks and self._asked(f"Run {names} to take it back?"))
+            names = ", ".join(f"{'.'.join(g.key)} of {plain(g.author)}" for g in ghosts)
+            them = "it" if len(ghosts) == 1 else "them"
+            return options["trust_git"] or (
+                asks and self._asked(f"Run {names} to take {them} back?", shown=ghosts)
+            )
 
         plan = plan_sync(options["database"], trust_git=trusted)
         report = report_of(plan)
         text = render(report, options["format"], lambda role, text: getattr(self.style, role)(text))
         self.stdout.write(text.encode(errors="replace").decode())
+        if options["verbosity"] > 1 and options["format"] == "text":
+            self.stdout.write(_code(plan.ghosts))
         # What is done is told on the other stream, after it.
         self.stdout.flush()
         if options["dry_run"] or plan.is_empty:
             return
         if not self._may_go_on(plan, options, asks=asks):
+            command = f"{MANAGE} dbsync{option(plan.database)}"
             raise CommandError(
                 "Data would go, as shown. Nothing was changed. To let it go: "
-                "python manage.py dbsync --allow-data-loss; to keep it in a file: "
-                "python manage.py dbsync --save-to FILE",
+                f"{command} --allow-data-loss; to keep it in a file: {command} --save-to FILE",
                 returncode=1,
             )
         carry_out_sync(
@@ -119,5 +129,28 @@ class Command(BaseCommand):
             return True
         return asks and self._asked("Let this data go?")
 
-    def _asked(self, question: str) -> bool:
-        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    def _asked(self, question: str, shown: Sequence[Ghost] = ()) -> bool:
+        """Return whether a person says yes; the code of `shown` is shown to who wants to see it."""
+        choices = "y/N, s shows the code" if shown else "y/N"
+        while True:
+            # Not on the stream of the report, which may go to a file.
+            self.stderr.write(f"{question} [{choices}] ", ending="")
+            self.stderr.flush()
+            try:
+                answer = input().strip().lower()
+            except (EOFError, KeyboardInterrupt):
+                self.stderr.write("")
+                return False
+            if answer != "s" or not shown:
+                return answer in ("y", "yes")
+            self.stderr.write(_code(shown))
+
+
+def _code(ghosts: Sequence[Ghost]) -> str:
+    """Return the code of ghosts, each with a heading, without what would steer a terminal."""
+    lines = []
+    for ghost in ghosts:
+        source = ghost.source.decode(errors="replace").expandtabs()
+        lines += ["", f"The code of {'.'.join(ghost.key)}:", ""]
+        lines += [f"    {plain(line)}".rstrip() for line in source.splitlines()]
+    return "\n".join(lines)

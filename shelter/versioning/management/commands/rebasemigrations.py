@@ -103,7 +103,7 @@ class Command(BaseCommand):
             self.stderr.write(f"  {number}  {branch}")
         try:
             answer = input("Its number or name (nothing: none of them): ").strip()
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
             return None
         numbered = dict(enumerate(branches, 1))
         return (numbered.get(int(answer)) if answer.isdecimal() else None) or answer or None
