@@ -22,6 +22,7 @@ from shelter.versioning.history.packages import History, read_packages, with_imp
 from shelter.versioning.ledger.keeping import PREFIX, database_id, follow, keep
 from shelter.versioning.ledger.marks import database_is_there
 from shelter.versioning.ledger.recording import applied_rows
+from shelter.versioning.ledger.rows import ends_as
 from shelter.versioning.migrating import locked, plain_executor
 from shelter.versioning.repair.carrying_out import Steps, carry_out, finish, steps_of
 from shelter.versioning.repair.losses import what_speaks_against_redoing
@@ -137,15 +138,22 @@ def plan_rebasing(
         return None
     applied, silent = _applied()
     reordered = _judge(graph, history, mine, accept_unknown=accept_unknown)
-    again = {
-        alias: order
-        for alias, keys in applied.items()
-        if (order := _to_run_again(alias, keys, mine, reordered))
-    }
     first = {
         alias: _missing(graph, [(app, leaves[app]) for app in mine], keys)
         for alias, keys in applied.items()
         if any((app, name) in keys for app, names in mine.items() for name in names)
+    }
+    again = {
+        alias: order
+        for alias, theirs in first.items()
+        if (
+            order := _to_run_again(
+                alias,
+                applied[alias],
+                mine,
+                reordered | _cut_short(alias, applied[alias], mine, theirs),
+            )
+        )
     }
     return Rebasing(plan, onto, applied, first, again, silent)
 
@@ -213,6 +221,36 @@ def _judge(
         if judgement.verdict is Verdict.ORDER_DEPENDENT:
             reordered[app] = told
     return reordered
+
+
+def _cut_short(
+    alias: str,
+    applied: Collection[Key],
+    mine: Mapping[str, Collection[str]],
+    theirs: Sequence[Key],
+) -> dict[str, str]:
+    """Return the apps of which a part of mine is applied that theirs cannot come after, and why.
+
+    Whole sides may change places where a part of one may not: it deleted what it makes anew.
+    """
+    loader = MigrationLoader(connections[alias])
+    graph = loader.graph
+    plan = dict.fromkeys(key for leaf in graph.leaf_nodes() for key in graph.forwards_plan(leaf))
+    own = {
+        key
+        for app, names in mine.items()
+        for name in names
+        for key in graph.backwards_plan((app, name))
+    }
+    order = sorted(plan, key=lambda key: (key not in applied, key not in theirs))
+    if ends_as(loader, order, sorted(plan, key=lambda key: key in own)):
+        return {}
+    return {
+        app: f"A part of yours is applied in {app}, after which theirs cannot be applied, or ends "
+        "elsewhere."
+        for app, names in mine.items()
+        if any((app, name) in applied for name in names)
+    }
 
 
 def _to_run_again(

@@ -77,6 +77,14 @@ def same(one: ProjectState, two: ProjectState) -> bool:
     return not detector._detect_changes()  # type: ignore[attr-defined]
 
 
+def is_known(operation: Operation) -> bool:
+    """Return whether an operation is one of Django's own, and does what the state says alone."""
+    opaque = (operations.RunPython, operations.RunSQL, operations.SeparateDatabaseAndState)
+    return not isinstance(operation, opaque) and type(operation).__module__.startswith(
+        operations.__name__
+    )
+
+
 def _normalised(state: ProjectState) -> ProjectState:
     """Return a state with the groups of fields as the autodetector expects them of models."""
     state = state.clone()

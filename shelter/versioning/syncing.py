@@ -33,6 +33,7 @@ from shelter.versioning.ledger.keeping import follow, keep, path_in_git, prune, 
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import applied_rows, latest_entries
 from shelter.versioning.ledger.renaming import rename_rows
+from shelter.versioning.ledger.resuming import resume_from
 from shelter.versioning.ledger.rows import ghosts, not_applied, renamed
 from shelter.versioning.ledger.squashes import Squashes, SwappedLoader, swap_rows
 from shelter.versioning.migrating import locked, plain_executor, plain_recorder
@@ -116,8 +117,12 @@ def _plan(
             f"git by its name. Nothing was changed. Look at it: {looks}; if it is what ran here: "
             f"{MANAGE} dbsync --trust-git{option(database)}"
         )
-    migrations = _as_in_the_tables(load_ghosts(found, moved, squashes.swaps), entries)
+    migrations = load_ghosts(found, moved, squashes.swaps)
     with_ghosts = GhostLoader(connections[database], migrations, moved, squashes.swaps)
+    left = _as_in_the_tables(with_ghosts, entries, database)
+    # Migrations of one name are equal, whatever they do.
+    if any(left[key] is not migrations[key] for key in left):
+        with_ghosts = GhostLoader(connections[database], left, moved, squashes.swaps)
     order = with_ghosts.order[::-1]
     by_key = {ghost.key: ghost for ghost in found}
     losses = tuple(loss for loss in losses_of(with_ghosts, order, database) if loss.rows)
@@ -128,22 +133,26 @@ def _plan(
 
 
 def _as_in_the_tables(
-    migrations: Mapping[Key, Migration], entries: Mapping[Key, LedgerEntry]
+    loader: GhostLoader, entries: Mapping[Key, LedgerEntry], database: str
 ) -> dict[Key, Migration]:
     """Return ghosts without those operations that were taken back already, before a stop.
 
     Raises HalfDoneError for one that cannot be carried on.
     """
-    found = dict(migrations)
-    for key, migration in migrations.items():
+    found = dict(loader.ghosts)
+    for key, migration in loader.ghosts.items():
         entry = entries.get(key)
         if entry is None or entry.outcome != Outcome.STARTED:
             continue
-        progress = Progress.loads(entry.progress)
-        if not (progress.backwards and progress.can_go_on):
+        begun = Progress.loads(entry.progress)
+        if not begun.backwards:
+            raise HalfDoneError(entry)
+        applied = loader.applied_migrations
+        resumed = resume_from(begun, migration, loader, applied, connections[database])
+        if resumed is None:
             raise HalfDoneError(entry)
         left = copy(migration)
-        vars(left)["operations"] = migration.operations[: len(progress.steps) - progress.done]
+        vars(left)["operations"] = migration.operations[: len(resumed.steps) - resumed.done]
         found[key] = left
     return found
 
@@ -254,9 +263,9 @@ def _take_back(plan: SyncPlan, say: Callable[[str], object], save_to: Path | Non
     executor = _executor(plan, say)
     connection = executor.connection
     migrations = load_ghosts(plan.ghosts, dict(plan.renames), plan.swaps)
-    executor.loader = GhostLoader(connection, migrations, {}, ())
+    executor.loader = loader = GhostLoader(connection, migrations, {}, ())
     if save_to is not None and plan.losses:
-        left = _as_in_the_tables(migrations, latest_entries(plan.database))
+        left = _as_in_the_tables(loader, latest_entries(plan.database), plan.database)
         models = applied_models(GhostLoader(connection, left, {}, ()))
         rows = save(save_to, plan.losses, models, plan.database)
         say(f"{'1 row was' if rows == 1 else f'{rows:,} rows were'} saved to {save_to}.")

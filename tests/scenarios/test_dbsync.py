@@ -311,7 +311,7 @@ def test_a_ghost_that_cannot_be_carried_on_back_is_finished_by_hand(
 ) -> None:
     zoo = make_project(tmp_path / "zoo", any_database.settings)
     reason, *commands = stopped_halfway_back(zoo, atomic=False).splitlines()
-    assert reason.startswith("Running: Raw Python operation. The tables are between two versions.")
+    assert reason.startswith("The tables are between two versions. Running: Raw Python operation.")
     slow = zoo.git("rev-parse", "slow").strip()
     assert commands == [
         f"git switch --detach {slow}",

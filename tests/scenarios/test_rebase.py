@@ -318,6 +318,55 @@ def test_on_a_terminal_it_asks_which_side_is_mine(zoo: Project, answer: str) -> 
     assert names(zoo) == ["0001_initial", "0002_b", "0003_a"]
 
 
+def test_a_part_of_mine_that_theirs_cannot_come_after_is_taken_back_first(
+    tmp_path: Path, any_database: Database
+) -> None:
+    """The whole sides may change places; after 0003_delete alone, 0003_index has no table.
+
+    0001 - 0002_house - 0003_index                        (main)
+                     \\- 0003_delete - 0004_house - 0005_index   (mine; 0003_delete is applied)
+    """
+    zoo = make_project(tmp_path / "zoo", any_database.settings)
+    house = (
+        'migrations.CreateModel("House", [("id", models.BigAutoField(primary_key=True)), '
+        '("a", models.CharField(max_length=9, null=True))])'
+    )
+    index = (
+        'migrations.AlterField("house", "a", '
+        "models.CharField(max_length=9, null=True, db_index=True))"
+    )
+    zoo.write("0002_house", "0001_initial", house)
+    zoo.commit()
+    zoo.git("switch", "-q", "-c", "mine")
+    zoo.write("0003_delete", "0002_house", 'migrations.DeleteModel("House")')
+    assert zoo.manage("migrate").returncode == 0
+    zoo.write("0004_house", "0003_delete", house)
+    zoo.write("0005_index", "0004_house", index)
+    zoo.commit()
+    zoo.git("switch", "-q", "main")
+    zoo.write("0003_index", "0002_house", index)
+    zoo.commit("Ben")
+    zoo.git("switch", "-q", "mine")
+    zoo.git("merge", "-q", "main", "-m", "Merge")
+    # A branch at the same commit does not hide main.
+    zoo.git("branch", "another", "main")
+    done = zoo.manage("rebasemigrations")
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert "0003_delete is taken back, and applied again after theirs: no data goes." in said
+    assert names(zoo) == [
+        "0001_initial",
+        "0002_house",
+        "0003_index",
+        "0004_delete",
+        "0005_house",
+        "0006_index",
+    ]
+    assert rows(any_database) == ["0001_initial", "0002_house", "0003_index", "0004_delete"]
+    assert zoo.manage("migrate").returncode == 0
+    assert zoo.drift() == []
+
+
 def test_what_fails_half_way_is_put_back(zoo: Project) -> None:
     two_branches(zoo)
     assert zoo.manage("migrate").returncode == 0

@@ -294,8 +294,10 @@ class Repository(Objects):
         if done.returncode == 0:
             return done.stdout.decode().strip()
         current = self.head().branch
-        local = {branch.name for branch in self.branches()}
-        return next((n for n in ("main", "master") if n in local and n != current), None)
+        local = self.refs("refs/heads")
+        return next(
+            (n for n in ("main", "master") if f"refs/heads/{n}" in local and n != current), None
+        )
 
     def git_path(self, name: str) -> Path:
         """Return where a file of that name lies in git's own folder of this work tree."""

@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import RunSQL
 from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
 from django.db.models import Model
 
 from shelter.versioning.ledger.schema import Table, read_tables
@@ -74,25 +75,15 @@ def find_drift(alias: str) -> Drift:
     connection = connections[alias]
     loader = MigrationLoader(connection)
     applied = [key for key in loader.applied_migrations if key in loader.graph.nodes]
-    state = loader.project_state(applied)
-    models = [
-        model
-        for model in state.apps.get_models(include_auto_created=True)
-        if model._meta.managed
-        and not model._meta.proxy
-        and not model._meta.swapped
-        and router.allow_migrate_model(alias, model)
-    ]
+    models = models_of(loader.project_state(applied), alias)
     migrated = loader.migrated_apps
     owners = {
         model._meta.db_table: model._meta.app_label
         for model in models
         if model._meta.app_label in migrated
     }
-    with _scratch(connection) as scratch:
-        # Those of apps without migrations are made too: others refer to them.
-        _make(scratch, models)
-        expected = read_tables(scratch, owners)
+    # Those of apps without migrations are made too: others refer to them.
+    expected = expected_tables(connection, models, owners)
     actual = read_tables(connection, owners)
     differences = list(_differences(owners, expected, actual))
     sql = " ".join(_sql_of(loader.graph.nodes[key].operations for key in applied)).lower()
@@ -103,6 +94,30 @@ def find_drift(alias: str) -> Drift:
         tuple(beside),
         tuple(sorted(set(connection.introspection.table_names()) - known - _OURS)),
     )
+
+
+def models_of(state: ProjectState, alias: str) -> list[type[Model]]:
+    """Return the models of a state that have a table of their own in the database `alias`."""
+    return [
+        model
+        for model in state.apps.get_models(include_auto_created=True)
+        if model._meta.managed
+        and not model._meta.proxy
+        and not model._meta.swapped
+        and router.allow_migrate_model(alias, model)
+    ]
+
+
+def expected_tables(
+    connection: BaseDatabaseWrapper, models: Iterable[type[Model]], names: Collection[str]
+) -> dict[str, Table]:
+    """Return those of the tables `names` that Django would make of `models`.
+
+    They are made in a place that is thrown away. Raises as `find_drift`.
+    """
+    with _scratch(connection) as scratch:
+        _make(scratch, models)
+        return read_tables(scratch, names)
 
 
 def _make(connection: BaseDatabaseWrapper, models: Iterable[type[Model]]) -> None:

@@ -176,10 +176,27 @@ class LedgerExecutor(MigrationExecutor):
         left = None if afresh else half_done(self.connection.alias).get(run.key)
         if left is not None:
             begun = Progress.loads(left.progress)
-            if not goes_on(left, begun, run, progress):
+            resumed = (
+                self._resumed(run, begun) if _is_the_same(left, begun, run, progress) else None
+            )
+            if resumed is None:
                 raise HalfDoneError(left)
-            progress = begun.at_its_step()
+            progress = resumed
         return Journal(self.recorder.begin(run, progress.dumps()), progress)
+
+    def _resumed(self, run: Run, begun: Progress) -> Progress | None:
+        # Seldom needed, and reading tables takes long to import.
+        from shelter.versioning.ledger.resuming import resume_from  # noqa: PLC0415
+
+        # What the loader has is of before this run.
+        rows = self.recorder.applied_migrations()
+        applied = [
+            key
+            for key, migration in self.loader.graph.nodes.items()
+            if key in rows
+            or (migration.replaces and all(replaced in rows for replaced in migration.replaces))
+        ]
+        return resume_from(begun, run.migration, self.loader, applied, self.connection)
 
     def _can_go_on(self, run: Run) -> bool:
         # Asked of the database: what a transaction undid, its journal has undone too.
@@ -328,10 +345,9 @@ def half_done(alias: str) -> dict[Key, LedgerEntry]:
     return {(entry.app, entry.name): entry for entry in entries}
 
 
-def goes_on(left: LedgerEntry, begun: Progress, run: Run, wanted: Progress) -> bool:
-    """Return whether a run can carry on what was left: same code, same way, at a boundary."""
-    return (
-        left.fingerprint == run.code(run.key).fingerprint
-        and (begun.backwards, begun.steps) == (wanted.backwards, wanted.steps)
-        and begun.can_go_on
-    )
+def _is_the_same(left: LedgerEntry, begun: Progress, run: Run, wanted: Progress) -> bool:
+    """Return whether a run is that of what was left: same code, same way."""
+    return left.fingerprint == run.code(run.key).fingerprint and (
+        begun.backwards,
+        begun.steps,
+    ) == (wanted.backwards, wanted.steps)

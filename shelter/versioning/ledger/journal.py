@@ -15,7 +15,8 @@ from typing import Any
 
 from shelter.versioning.ledger.entries import LedgerEntry
 
-_DEFINES = re.compile(r"\s*(?:CREATE|ALTER|DROP|RENAME|TRUNCATE|COMMENT)\b", re.IGNORECASE)
+# On PostgreSQL, a foreign key is dropped by two statements in one (Django's sql_delete_fk).
+_DEFINES = re.compile(r"(?:\A|;)\s*(?:CREATE|ALTER|DROP|RENAME|TRUNCATE|COMMENT)\b", re.IGNORECASE)
 _LONGEST = 1000
 
 
@@ -97,7 +98,7 @@ class Journal:
         context: dict[str, Any],
     ) -> Any:
         """Note a statement that defines something, before and after; an execute wrapper."""
-        if self.paused or not _DEFINES.match(sql):
+        if self.paused or not _DEFINES.search(sql):
             return execute(sql, params, many, context)
         shown = sql if not params else f"{sql} -- {tuple(params)!r}"
         shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"

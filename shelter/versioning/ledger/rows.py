@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 
 from django.apps import apps
@@ -109,16 +109,20 @@ def _fits(loader: MigrationLoader, moves: Mapping[Key, Key]) -> bool:
             key for leaf in loader.graph.leaf_nodes() for key in loader.graph.forwards_plan(leaf)
         )
     )
-    as_applied = sorted(plan, key=lambda key: key not in applied)
-    pairs = zip(as_applied, plan, strict=True)
+    return ends_as(loader, sorted(plan, key=lambda key: key not in applied), plan)
+
+
+def ends_as(loader: MigrationLoader, order: Sequence[Key], wanted: Sequence[Key]) -> bool:
+    """Return whether migrations can be applied in one order, and end where another one does."""
+    pairs = zip(order, wanted, strict=True)
     alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     base = ProjectState(real_apps=loader.unmigrated_apps)
-    for key in as_applied[:alike]:
+    for key in order[:alike]:
         loader.graph.nodes[key].mutate_state(base, preserve=False)
     try:
         one, two = (
-            replay(base, steps_of(loader.graph.nodes[key] for key in order[alike:]))
-            for order in (as_applied, plan)
+            replay(base, steps_of(loader.graph.nodes[key] for key in each[alike:]))
+            for each in (order, wanted)
         )
     except CannotRunError:
         return False

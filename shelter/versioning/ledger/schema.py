@@ -21,13 +21,13 @@ from sqlparse import tokens
 class Table:
     """One table: each column's definition by its name; indexes and constraints, as definitions.
 
-    `names` are the names of indexes and constraints, by definition.
+    `names` are the names of indexes and constraints, by definition; equal tables may have others.
     """
 
     columns: Mapping[str, str]
     indexes: Counter[str]
     constraints: Counter[str]
-    names: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    names: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
 
 
 def read_tables(connection: BaseDatabaseWrapper, names: Collection[str]) -> dict[str, Table]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from django.apps.registry import Apps
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations import operations
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import (
     AddField,
@@ -18,15 +17,13 @@ from django.db.migrations.operations import (
     RemoveField,
     RenameField,
     RenameModel,
-    RunPython,
-    RunSQL,
     SeparateDatabaseAndState,
 )
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from shelter.versioning.history.migration import Key
-from shelter.versioning.replay import CannotRunError, replay, steps_of
+from shelter.versioning.replay import CannotRunError, is_known, replay, steps_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,7 @@ def what_speaks_against_redoing(
     for key in order:
         retyped = _retyped(loader, key, connection)
         for operation in reversed(loader.graph.nodes[key].operations):
-            if not _is_known(operation):
+            if not is_known(operation):
                 return f"{'.'.join(key)} cannot be run twice for sure: {operation.describe()}."
             if operation in retyped:
                 last = names.field(key[0], operation.model_name, operation.name)
@@ -95,12 +92,6 @@ def what_speaks_against_redoing(
                     )
             names.undo(key[0], operation)
     return None
-
-
-def _is_known(operation: Operation) -> bool:
-    """Return whether an operation is one of Django's own, and does what the state says alone."""
-    opaque = isinstance(operation, RunPython | RunSQL | SeparateDatabaseAndState)
-    return not opaque and type(operation).__module__.startswith(operations.__name__)
 
 
 def _retyped(

@@ -1,0 +1,58 @@
+"""What was stopped around a statement is carried on, as the tables tell whether it ran."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.databases import Database
+from tests.versioning.projects import make_project
+from tests.versioning.steps import STEPS
+
+pytestmark = pytest.mark.scenario
+
+
+def test_every_operation_is_carried_on_around_its_first_and_last_statement(
+    tmp_path: Path, any_database: Database
+) -> None:
+    zoo = make_project(tmp_path / "zoo", any_database.settings)
+    before = "0001_initial"
+    steps = [step for step in STEPS if not step.startswith("RunSQL")]
+    for number, step in enumerate(steps, start=2):
+        name = f"{number:04}_step"
+        zoo.write(name, before, f"migrations.{step}")
+        with (zoo.migrations / f"{name}.py").open("a") as file:
+            file.write("    atomic = False\n")
+        before = name
+    assert zoo.manage("migrate", "keepers", "0001", "-v0").returncode == 0
+    # Where each statement is committed by itself, all of them; elsewhere each third.
+    first, every = (2, 1) if any_database.vendor == "mariadb" else (3, 3)
+    numbers = range(first, len(steps) + 2, every)
+    done = zoo.run(sys.executable, "-m", "tests.versioning.dying", *map(str, numbers))
+    assert done.returncode == 0, done.stderr
+    ends = [json.loads(line) for line in done.stdout.splitlines()]
+    ways = ("forwards, before", "backwards, before", "forwards, after", "backwards, after")
+    assert ends == [dict.fromkeys(ways, "done")] * len(numbers)
+    assert zoo.manage("migrate", "-v0").returncode == 0
+    assert zoo.drift() == []
+
+
+def test_what_the_tables_cannot_tell_is_named(tmp_path: Path) -> None:
+    """To SQLite, an integer and a big one are the same."""
+    zoo = make_project(tmp_path / "zoo")
+    zoo.write(
+        "0002_key",
+        "0001_initial",
+        'migrations.AlterField("keeper", "id", models.AutoField(primary_key=True))',
+    )
+    with (zoo.migrations / "0002_key.py").open("a") as file:
+        file.write("    atomic = False\n")
+    assert zoo.manage("migrate", "keepers", "0001", "-v0").returncode == 0
+    done = zoo.run(sys.executable, "-m", "tests.versioning.dying", "2")
+    assert done.returncode == 0, done.stderr
+    stopped = "Nothing was migrated: 1 finding. --no-gate migrates all the same."
+    assert json.loads(done.stdout)["forwards, before"] == stopped
+    assert json.loads(done.stdout)["forwards, after"] == stopped
