@@ -22,13 +22,12 @@ from shelter.versioning.checkout import check_checkout
 from shelter.versioning.gate import (
     find_squashes_of,
     ghost_findings,
-    half_done_findings,
     history_findings,
     renamed_findings,
     swap_findings,
 )
-from shelter.versioning.gate import option as database_option
 from shelter.versioning.gate import shown as shown_path
+from shelter.versioning.half_done import half_done_findings
 from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.drift import Difference, find_drift
@@ -38,10 +37,10 @@ from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import latest_entries
 from shelter.versioning.ledger.rows import ghosts, not_applied, renamed
 from shelter.versioning.ledger.squashes import SwappedLoader
+from shelter.versioning.report.commands import MANAGE, option
 from shelter.versioning.report.findings import Finding, Level, Report
 
 COMMAND = "dbstatus"
-MANAGE = "python manage.py"
 
 _OF_THE_FILES = {"versioning.W001", "versioning.W002", "versioning.W003", "versioning.I002"}
 
@@ -113,7 +112,7 @@ def _behind(loader: MigrationLoader, renamed: Collection[Key], database: str) ->
             f"The database {database!r} is behind in {app}: {', '.join(names)} "
             f"{'are' if len(names) > 1 else 'is'} not applied.",
             reason="The code expects tables that this database does not have yet.",
-            next=() if conflicts else (f"{MANAGE} {command}{database_option(database)}",),
+            next=() if conflicts else (f"{MANAGE} {command}{option(database)}",),
         )
 
 
@@ -195,8 +194,8 @@ def drift_findings(database: str) -> Iterator[Finding]:
             "or edited. Change it back; or write the change as a migration, and record that as "
             "applied.",
             next=(
-                f"python manage.py makemigrations {app} --empty --name match_{table}",
-                f"python manage.py migrate {app} --fake",
+                f"{MANAGE} makemigrations {app} --empty --name match_{table}",
+                f"{MANAGE} migrate {app} --fake",
             ),
         )
     beside = [str(difference) for difference in found.beside]

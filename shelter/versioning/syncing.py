@@ -17,13 +17,7 @@ from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
 from shelter.versioning import project
-from shelter.versioning.gate import (
-    MANAGE,
-    files_here,
-    find_squashes_of,
-    option,
-    swap_findings,
-)
+from shelter.versioning.gate import files_here, find_squashes_of, swap_findings
 from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.entries import LedgerEntry, Outcome
@@ -46,6 +40,7 @@ from shelter.versioning.repair.sync import (
     SyncPlan,
     load_ghosts,
 )
+from shelter.versioning.report.commands import MANAGE, option
 from shelter.versioning.report.findings import Finding, Level, Report
 
 COMMAND = "dbsync"

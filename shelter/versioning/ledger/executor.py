@@ -20,6 +20,7 @@ from shelter.versioning.ledger.entries import LedgerEntry, Outcome
 from shelter.versioning.ledger.journal import Journal, Progress, Step
 from shelter.versioning.ledger.recording import LedgerRecorder, Run
 from shelter.versioning.ledger.waiting import Patience, Retry, is_lock_timeout, polite
+from shelter.versioning.report.commands import MANAGE, option
 
 Plan = Sequence[tuple[Migration, bool]]
 """Migrations and whether each is to be unapplied, as Django's executor plans them."""
@@ -29,12 +30,11 @@ class HalfDoneError(Exception):
     """A migration that is not one transaction was stopped; `entry` says how far it came."""
 
     def __init__(self, entry: LedgerEntry) -> None:
-        database = entry._state.db
-        option = "" if database == "default" else f" --database {database}"
+        database = str(entry._state.db)
         super().__init__(
             f"{entry.app}.{entry.name} is half done in the database {database!r}, and cannot be "
             "carried on: what was running when it was stopped may have run or not. What ran, and "
-            f"how to go on: python manage.py dbstatus{option}"
+            f"how to go on: {MANAGE} dbstatus{option(database)}"
         )
         self.entry = entry
 

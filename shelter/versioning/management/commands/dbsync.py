@@ -14,11 +14,11 @@ from django.db.migrations.exceptions import (
     NodeNotFoundError,
 )
 
-from shelter.versioning.gate import MANAGE, option
 from shelter.versioning.ledger.executor import HalfDoneError
 from shelter.versioning.ledger.lock import LockError
 from shelter.versioning.repair.saving import restore
 from shelter.versioning.repair.sync import CannotSyncError, Ghost, SyncPlan
+from shelter.versioning.report.commands import MANAGE, option
 from shelter.versioning.report.formats import render
 from shelter.versioning.report.picture import plain
 from shelter.versioning.syncing import carry_out_sync, plan_sync, report_of
