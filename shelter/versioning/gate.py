@@ -12,12 +12,12 @@ from django.db.migrations.loader import MigrationLoader
 
 from shelter.versioning import project
 from shelter.versioning.checkout import check_checkout
-from shelter.versioning.half_done import half_done_findings, visit
+from shelter.versioning.half_done import half_done_findings
 from shelter.versioning.history.git import GitError, Repository
 from shelter.versioning.history.migration import Key
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.executor import Plan
-from shelter.versioning.ledger.keeping import path_in_git
+from shelter.versioning.ledger.keeping import path_in_git, visit
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import latest_entries
 from shelter.versioning.ledger.rows import ghosts, out_of_order, renamed
@@ -171,7 +171,7 @@ def _way_over(swap: Swap, database: str) -> tuple[str, tuple[str, ...]]:
         "It can neither be run, as the tables are there, nor be taken for applied: what is not "
         "applied would be left out."
     )
-    way = visit(swap.lacking[-1])
+    way = visit(swap.lacking[-1], project.root())
     if way is None:
         return f"{danger} Put its files back, and migrate; git has no commit with them here.", ()
     away, back = way

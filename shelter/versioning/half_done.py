@@ -15,7 +15,7 @@ from shelter.versioning.history.reading import read_migration
 from shelter.versioning.ledger.entries import LedgerEntry
 from shelter.versioning.ledger.executor import Plan, half_done
 from shelter.versioning.ledger.journal import Progress
-from shelter.versioning.ledger.keeping import path_in_git, recorded_code
+from shelter.versioning.ledger.keeping import recorded_code, visit
 from shelter.versioning.ledger.provenance import code_of
 from shelter.versioning.ledger.recording import has_ledger
 from shelter.versioning.ledger.resuming import resume_from
@@ -28,22 +28,6 @@ _BY_HAND = (
 )
 
 
-def visit(key: Key) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """Return how to go to the last commit with a migration's file, and back; None for no commit."""
-    repository = Repository(project.root())
-    try:
-        commit = repository.last_with(path_in_git(key))
-        head = repository.head()
-    except GitError:
-        return None
-    if commit is None:
-        return None
-    if commit == head.commit:
-        return ("git stash",), ("git stash pop",)
-    back = "git switch -" if head.branch else f"git switch --detach {head.commit}"
-    return (f"git switch --detach {commit}",), (back,)
-
-
 def half_done_findings(loader: MigrationLoader, plan: Plan, database: str) -> Iterator[Finding]:
     """Yield what was stopped half way; an error unless `plan` carries it on."""
     if not has_ledger(connections[database]):
@@ -52,23 +36,22 @@ def half_done_findings(loader: MigrationLoader, plan: Plan, database: str) -> It
     for key, entry in half_done(database).items():
         progress = Progress.loads(entry.progress)
         file = loader.disk_migrations.get(key)
+        identity, level = "versioning.W014", Level.ERROR
         if file is None:
-            yield _half_done_elsewhere(key, entry, progress, database)
-            continue
-        same = code_of(file).fingerprint == entry.fingerprint
-        applied, connection = loader.applied_migrations, connections[database]
-        can_go_on = same and resume_from(progress, file, loader, applied, connection) is not None
-        if can_go_on and planned.get(key) == progress.backwards:
-            yield Finding(
-                "versioning.I003",
-                Level.INFO,
-                key[0],
-                "",
-                _stopped(key, entry, progress, database),
-                reason="It is carried on there.",
-            )
+            reason, commands = _elsewhere(key, entry, progress, database)
         else:
-            yield _half_done_here(key, entry, progress, file, database, can_go_on=can_go_on)
+            same = code_of(file).fingerprint == entry.fingerprint
+            applied, connection = loader.applied_migrations, connections[database]
+            resumed = resume_from(progress, file, loader, applied, connection) if same else None
+            if resumed is not None and planned.get(key) == progress.backwards:
+                identity, level = "versioning.I003", Level.INFO
+                reason, commands = "It is carried on there.", ()
+            else:
+                reason, commands = _here(
+                    key, progress, file, database, can_go_on=resumed is not None
+                )
+        message = _stopped(key, entry, progress, database)
+        yield Finding(identity, level, key[0], "", message, reason=reason, next=commands)
 
 
 def _stopped(key: Key, entry: LedgerEntry, progress: Progress, database: str) -> str:
@@ -82,84 +65,64 @@ def _stopped(key: Key, entry: LedgerEntry, progress: Progress, database: str) ->
     )
 
 
-def _half_done_here(
-    key: Key,
-    entry: LedgerEntry,
-    progress: Progress,
-    file: Migration,
-    database: str,
-    *,
-    can_go_on: bool,
-) -> Finding:
-    """Return what is told of a migration that was stopped, whose file is here."""
-    app, alias = key[0], option(database)
-    again = "migrate"
-    target = key[1]
+def _here(
+    key: Key, progress: Progress, file: Migration, database: str, *, can_go_on: bool
+) -> tuple[str, tuple[str, ...]]:
+    """Return the reason and the commands for a migration that was stopped, whose file is here."""
+    app, name = key
+    alias = option(database)
+    target, again = name, "migrate"
     if progress.backwards:
         target = _before(app, file.dependencies)
         again = f"migrate {app} {target}"
-    back = " --backwards" if progress.backwards else ""
-    by_hand = (
-        f"{MANAGE} sqlmigrate {app} {key[1]}{back}{alias}",
-        f"{MANAGE} migrate {app} {target}{alias} --fake",
-        f"{MANAGE} {again}{alias} --no-gate",
-    )
-    return Finding(
-        "versioning.W014",
-        Level.ERROR,
-        app,
-        "",
-        _stopped(key, entry, progress, database),
-        reason=_CAN_GO_ON if can_go_on else f"{_what_ran(progress)} {_BY_HAND}",
-        next=(f"{MANAGE} {again}{alias}",) if can_go_on else by_hand,
+    if can_go_on:
+        return _CAN_GO_ON, (f"{MANAGE} {again}{alias}",)
+    return (
+        f"{_what_ran(progress)} {_BY_HAND}",
+        (*_by_hand(key, progress, target, alias), f"{MANAGE} {again}{alias} --no-gate"),
     )
 
 
-def _half_done_elsewhere(
+def _elsewhere(
     key: Key, entry: LedgerEntry, progress: Progress, database: str
-) -> Finding:
-    """Return what is told of a migration that was stopped, and is in no file here.
+) -> tuple[str, tuple[str, ...]]:
+    """Return the same for a migration that is in no file here.
 
     To look into the tables, its code is to be run, which `dbsync` does.
     """
-    app, alias = key[0], option(database)
-    sync, migrate = f"{MANAGE} dbsync{alias}", f"{MANAGE} migrate{alias}"
-    away, back = visit(key) or ((), ())
-    target: str | None = key[1]
-    if progress.backwards:
-        target = _before_by_code(key, entry, database)
+    alias = option(database)
+    sync = f"{MANAGE} dbsync{alias}"
+    away, back = visit(key, project.root()) or ((), ())
+    if not progress.backwards:
+        return (
+            f"{_what_ran(progress)} Its files are elsewhere: go there, and migrate.",
+            (*away, f"{MANAGE} migrate{alias}", *back, sync),
+        )
+    if progress.can_go_on and entry.fingerprint:
+        return _CAN_GO_ON, (sync,)
+    target = _before_by_code(key, entry, database)
+    by_hand = (*away, *_by_hand(key, progress, target, alias), *back, sync)
+    ran = _what_ran(progress)
+    # An entry of before ghosts' code was noted has none to compare with.
+    if not entry.fingerprint or progress.steps[progress.done].writes_rows:
+        return f"{ran} {_BY_HAND}", by_hand
+    looks = (
+        "dbsync looks into the tables whether that ran, and carries it on where they tell. Where "
+        "they do not:"
+    )
+    return f"{ran} {looks} {_BY_HAND[0].lower()}{_BY_HAND[1:]}", (sync, *by_hand)
+
+
+def _by_hand(key: Key, progress: Progress, target: str | None, alias: str) -> tuple[str, ...]:
+    """Return the commands that show what a migration does, and record it when it is done."""
+    app, name = key
     flag = " --backwards" if progress.backwards else ""
-    by_hand = (
-        *away,
-        f"{MANAGE} sqlmigrate {app} {key[1]}{flag}{alias}",
+    return (
+        f"{MANAGE} sqlmigrate {app} {name}{flag}{alias}",
         # To record "zero" in place of what is not known would forget the whole app.
         f"{MANAGE} migrate {app} {target}{alias} --fake"
         if target
         else f"{MANAGE} showmigrations {app}{alias}",
-        *back,
-        sync,
-    )
-    if not progress.backwards:
-        reason = f"{_what_ran(progress)} Its files are elsewhere: go there, and migrate."
-        commands = (*away, migrate, *back, sync)
-    elif progress.can_go_on and entry.fingerprint:
-        reason, commands = _CAN_GO_ON, (sync,)
-    elif progress.steps[progress.done].writes_rows:
-        reason, commands = f"{_what_ran(progress)} {_BY_HAND}", by_hand
-    else:
-        reason = (
-            f"{_what_ran(progress)} dbsync looks into the tables whether that ran, and carries it "
-            f"on where they tell. Where they do not: {_BY_HAND[0].lower()}{_BY_HAND[1:]}"
-        )
-        commands = (sync, *by_hand)
-    return Finding(
-        "versioning.W014",
-        Level.ERROR,
-        app,
-        "",
-        _stopped(key, entry, progress, database),
-        reason=reason,
-        next=commands,
     )
 
 

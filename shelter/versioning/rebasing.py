@@ -22,7 +22,7 @@ from shelter.versioning.history.packages import History, read_packages, with_imp
 from shelter.versioning.ledger.keeping import PREFIX, database_id, follow, keep
 from shelter.versioning.ledger.marks import database_is_there
 from shelter.versioning.ledger.recording import applied_rows
-from shelter.versioning.ledger.rows import ends_as
+from shelter.versioning.ledger.rows import ends_as, whole_plan
 from shelter.versioning.migrating import locked, plain_executor
 from shelter.versioning.repair.carrying_out import Steps, carry_out, finish, steps_of
 from shelter.versioning.repair.losses import what_speaks_against_redoing
@@ -143,18 +143,12 @@ def plan_rebasing(
         for alias, keys in applied.items()
         if any((app, name) in keys for app, names in mine.items() for name in names)
     }
-    again = {
-        alias: order
-        for alias, theirs in first.items()
-        if (
-            order := _to_run_again(
-                alias,
-                applied[alias],
-                mine,
-                reordered | _cut_short(alias, applied[alias], mine, theirs),
-            )
-        )
-    }
+    again = {}
+    for alias, theirs in first.items():
+        loader = MigrationLoader(connections[alias])
+        held = reordered | _cut_short(loader, applied[alias], mine, theirs)
+        if order := _to_run_again(alias, loader, applied[alias], mine, held):
+            again[alias] = order
     return Rebasing(plan, onto, applied, first, again, silent)
 
 
@@ -224,7 +218,7 @@ def _judge(
 
 
 def _cut_short(
-    alias: str,
+    loader: MigrationLoader,
     applied: Collection[Key],
     mine: Mapping[str, Collection[str]],
     theirs: Sequence[Key],
@@ -233,14 +227,12 @@ def _cut_short(
 
     Whole sides may change places where a part of one may not: it deleted what it makes anew.
     """
-    loader = MigrationLoader(connections[alias])
-    graph = loader.graph
-    plan = dict.fromkeys(key for leaf in graph.leaf_nodes() for key in graph.forwards_plan(leaf))
+    plan = whole_plan(loader)
     own = {
         key
         for app, names in mine.items()
         for name in names
-        for key in graph.backwards_plan((app, name))
+        for key in loader.graph.backwards_plan((app, name))
     }
     order = sorted(plan, key=lambda key: (key not in applied, key not in theirs))
     if ends_as(loader, order, sorted(plan, key=lambda key: key in own)):
@@ -255,6 +247,7 @@ def _cut_short(
 
 def _to_run_again(
     alias: str,
+    loader: MigrationLoader,
     applied: Collection[Key],
     mine: Mapping[str, Collection[str]],
     reordered: Mapping[str, str],
@@ -266,11 +259,8 @@ def _to_run_again(
     held = [(app, name) for app in reordered for name in mine[app] if (app, name) in applied]
     if not held:
         return ()
-    loader = MigrationLoader(connections[alias])
-    graph = loader.graph
-    above = {key for name in held for key in graph.backwards_plan(name) if key in applied}
-    plan = dict.fromkeys(key for leaf in graph.leaf_nodes() for key in graph.forwards_plan(leaf))
-    order = tuple(key for key in reversed(plan) if key in above)
+    above = {key for name in held for key in loader.graph.backwards_plan(name) if key in applied}
+    order = tuple(key for key in reversed(whole_plan(loader)) if key in above)
     reason = what_speaks_against_redoing(loader, order, alias)
     strangers = [key for key in order if key[1] not in mine.get(key[0], ())]
     if reason is None and strangers:

@@ -114,10 +114,10 @@ def _plan(
         )
     migrations = load_ghosts(found, moved, squashes.swaps)
     with_ghosts = GhostLoader(connections[database], migrations, moved, squashes.swaps)
-    left = _as_in_the_tables(with_ghosts, entries, database)
-    # Migrations of one name are equal, whatever they do.
-    if any(left[key] is not migrations[key] for key in left):
-        with_ghosts = GhostLoader(connections[database], left, moved, squashes.swaps)
+    left = _what_is_left(with_ghosts, entries, database)
+    if left:
+        ghosts_left = {**migrations, **left}
+        with_ghosts = GhostLoader(connections[database], ghosts_left, moved, squashes.swaps)
     order = with_ghosts.order[::-1]
     by_key = {ghost.key: ghost for ghost in found}
     losses = tuple(loss for loss in losses_of(with_ghosts, order, database) if loss.rows)
@@ -127,23 +127,25 @@ def _plan(
     return SyncPlan(database, squashes.swaps, renames, in_order, losses, missing)
 
 
-def _as_in_the_tables(
+def _what_is_left(
     loader: GhostLoader, entries: Mapping[Key, LedgerEntry], database: str
 ) -> dict[Key, Migration]:
-    """Return ghosts without those operations that were taken back already, before a stop.
+    """Return the ghosts that were stopped half way, without the operations taken back by then.
 
     Raises HalfDoneError for one that cannot be carried on.
     """
-    found = dict(loader.ghosts)
+    found = {}
     for key, migration in loader.ghosts.items():
         entry = entries.get(key)
         if entry is None or entry.outcome != Outcome.STARTED:
             continue
         begun = Progress.loads(entry.progress)
-        if not begun.backwards:
-            raise HalfDoneError(entry)
         applied = loader.applied_migrations
-        resumed = resume_from(begun, migration, loader, applied, connections[database])
+        resumed = (
+            resume_from(begun, migration, loader, applied, connections[database])
+            if begun.backwards
+            else None
+        )
         if resumed is None:
             raise HalfDoneError(entry)
         left = copy(migration)
@@ -260,8 +262,8 @@ def _take_back(plan: SyncPlan, say: Callable[[str], object], save_to: Path | Non
     migrations = load_ghosts(plan.ghosts, dict(plan.renames), plan.swaps)
     executor.loader = loader = GhostLoader(connection, migrations, {}, ())
     if save_to is not None and plan.losses:
-        left = _as_in_the_tables(loader, latest_entries(plan.database), plan.database)
-        models = applied_models(GhostLoader(connection, left, {}, ()))
+        left = _what_is_left(loader, latest_entries(plan.database), plan.database)
+        models = applied_models(GhostLoader(connection, {**migrations, **left}, {}, ()))
         rows = save(save_to, plan.losses, models, plan.database)
         say(f"{'1 row was' if rows == 1 else f'{rows:,} rows were'} saved to {save_to}.")
     nodes = executor.loader.graph.nodes

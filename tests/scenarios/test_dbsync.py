@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -268,15 +267,15 @@ def stopped_halfway_back(zoo: Project, atomic: bool) -> str:
         "0002_keeper_photo",
         f"migrations.RunPython(migrations.RunPython.noop, stop, atomic={atomic}), "
         + FIELD.format("more"),
+        atomic=False,
     )
     slow = zoo.migrations / "0003_slow.py"
-    slow.write_text(STOPS_ONCE + slow.read_text() + "    atomic = False\n")
+    slow.write_text(STOPS_ONCE + slow.read_text())
     zoo.commit("Ben")
     assert zoo.manage("migrate").returncode == 0
     zoo.git("switch", "-q", "main")
     assert zoo.manage("dbsync", "--noinput").returncode == 9
-    told = json.loads(zoo.manage("dbstatus", "--format", "json").stdout)["findings"]
-    (finding,) = [found for found in told if found["id"] == "versioning.W014"]
+    (finding,) = zoo.told("versioning.W014")
     assert (
         "keepers.0003_slow was being unapplied in the database 'default' on" in (finding["message"])
     )

@@ -11,7 +11,7 @@ import pytest
 
 from tests.databases import Database
 from tests.versioning.projects import Project, make_project
-from tests.versioning.steps import STEPS
+from tests.versioning.steps import STEPS, write_steps
 
 pytestmark = pytest.mark.scenario
 
@@ -55,11 +55,7 @@ def zoo(tmp_path: Path, any_database: Database) -> Project:
 
 
 def test_there_is_none_after_any_operation(zoo: Project, any_database: Database) -> None:
-    before = "0001_initial"
-    for number, step in enumerate(STEPS, start=2):
-        name = f"{number:04}_step"
-        zoo.write(name, before, f"migrations.{step}")
-        before = name
+    write_steps(zoo, STEPS)
     assert zoo.manage("migrate", "keepers", "0001", "-v0").returncode == 0
     done = zoo.run(sys.executable, "-c", EVERY_STEP.format(count=len(STEPS)))
     assert done.returncode == 0, done.stderr

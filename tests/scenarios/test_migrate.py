@@ -219,16 +219,18 @@ def test_a_database_older_than_its_ledger_is_told_so(zoo: Project, any_database:
     ]
 
 
+BREAKS = (
+    "def work(apps, schema_editor):\n"
+    "    from pathlib import Path\n"
+    '    if Path("broken").exists():\n'
+    '        raise ValueError("broken")\n'
+)
+
+
 def test_a_stop_between_operations_is_carried_on(zoo: Project, any_database: Database) -> None:
     """Three operations without a transaction; the second one raises the first time."""
-    body = (
-        "def work(apps, schema_editor):\n"
-        "    from pathlib import Path\n"
-        '    if Path("broken").exists():\n'
-        '        raise ValueError("broken")\n'
-    )
     (zoo.migrations / "0002_steps.py").write_text(
-        f"from django.db import migrations, models\n\n{body}\n\n"
+        f"from django.db import migrations, models\n\n{BREAKS}\n\n"
         "class Migration(migrations.Migration):\n"
         "    atomic = False\n"
         '    dependencies = [("keepers", "0001_initial")]\n'
@@ -243,10 +245,8 @@ def test_a_stop_between_operations_is_carried_on(zoo: Project, any_database: Dat
     assert ledger(any_database) == [("0001_initial", "applied"), ("0002_steps", "started")]
     progress = json.loads(str(ledger(any_database, "progress")[1][0]))
     assert (progress["done"], progress["statements"], progress["running"]) == (1, [], "")
-    told = json.loads(zoo.manage("dbstatus", "--format", "json").stdout)["findings"]
-    assert [found["next"] for found in told if found["id"] == "versioning.W014"] == [
-        ["python manage.py migrate"]
-    ]
+    (finding,) = zoo.told("versioning.W014")
+    assert finding["next"] == ["python manage.py migrate"]
     (zoo.folder / "broken").unlink()
     done = zoo.manage("migrate")
     assert done.returncode == 0, done.stderr
@@ -292,8 +292,7 @@ def test_a_stop_inside_an_operation_is_named(zoo: Project, any_database: Databas
     assert ledger(any_database)[1:] == [("0002_steps", "faked")]
     assert zoo.manage("migrate").returncode == 0
     assert zoo.drift() == []
-    told = json.loads(zoo.manage("dbstatus", "--drift", "--format", "json").stdout)["findings"]
-    assert [found["message"] for found in told if found["id"] == "versioning.I004"] == [
+    assert [found["message"] for found in zoo.told("versioning.I004", "--drift")] == [
         "Not in the migrations' state, in the database 'default': table half is in no migration."
     ]
 
@@ -306,23 +305,17 @@ def test_what_was_being_taken_back_is_carried_on_by_the_same_command(
         "0001_initial",
         f"migrations.RunPython(migrations.RunPython.noop, work, atomic=True), "
         f"{ADD_TEXT.format('one')}",
+        atomic=False,
     )
     steps = zoo.migrations / "0002_steps.py"
-    steps.write_text(
-        "def work(apps, schema_editor):\n"
-        "    from pathlib import Path\n"
-        '    if Path("broken").exists():\n'
-        '        raise ValueError("broken")\n\n\n'
-        f"{steps.read_text()}    atomic = False\n"
-    )
+    steps.write_text(f"{BREAKS}\n\n{steps.read_text()}")
     assert zoo.manage("migrate").returncode == 0
     (zoo.folder / "broken").touch()
     assert "ValueError: broken" in zoo.manage("migrate", "keepers", "0001").stderr
-    told = json.loads(zoo.manage("dbstatus", "--format", "json").stdout)["findings"]
-    (command,) = [found["next"] for found in told if found["id"] == "versioning.W014"]
-    assert command == ["python manage.py migrate keepers 0001_initial"]
+    (finding,) = zoo.told("versioning.W014")
+    assert finding["next"] == ["python manage.py migrate keepers 0001_initial"]
     (zoo.folder / "broken").unlink()
-    done = zoo.manage(*command[0].split()[2:])
+    done = zoo.manage(*finding["next"][0].split()[2:])
     assert done.returncode == 0, done.stderr
     assert "INFO versioning.I003" in done.stderr
     assert ledger(any_database)[-1] == ("0002_steps", "unapplied")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.databases import Database
 from tests.versioning.projects import make_project
-from tests.versioning.steps import STEPS
+from tests.versioning.steps import STEPS, write_steps
 
 pytestmark = pytest.mark.scenario
 
@@ -21,14 +21,8 @@ def test_every_operation_is_carried_on_around_its_first_and_last_statement(
     tmp_path: Path, any_database: Database
 ) -> None:
     zoo = make_project(tmp_path / "zoo", any_database.settings)
-    before = "0001_initial"
     steps = [step for step in STEPS if not step.startswith("RunSQL")]
-    for number, step in enumerate(steps, start=2):
-        name = f"{number:04}_step"
-        zoo.write(name, before, f"migrations.{step}")
-        with (zoo.migrations / f"{name}.py").open("a") as file:
-            file.write("    atomic = False\n")
-        before = name
+    write_steps(zoo, steps, atomic=False)
     assert zoo.manage("migrate", "keepers", "0001", "-v0").returncode == 0
     # Where each statement is committed by itself, all of them; elsewhere each third.
     first, every = (2, 1) if any_database.vendor == "mariadb" else (3, 3)
@@ -49,9 +43,7 @@ def test_what_the_tables_cannot_tell_is_named(tmp_path: Path, any_database: Data
         if any_database.vendor == "sqlite"
         else '"name", models.TextField(db_comment="As on the badge")'
     )
-    zoo.write("0002_step", "0001_initial", f'migrations.AlterField("keeper", {change})')
-    with (zoo.migrations / "0002_step.py").open("a") as file:
-        file.write("    atomic = False\n")
+    write_steps(zoo, [f'AlterField("keeper", {change})'], atomic=False)
     assert zoo.manage("migrate", "keepers", "0001", "-v0").returncode == 0
     done = zoo.run(sys.executable, "-m", "tests.versioning.dying", "2")
     assert done.returncode == 0, done.stderr

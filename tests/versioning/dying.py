@@ -1,9 +1,9 @@
 """Migrations that die around a statement, and are carried on: run in a project, it tells how.
 
 `python -m tests.versioning.dying NUMBER...` goes through these migrations of `keepers`. Each dies
-before its first statement that defines something was sent, and after its last one was
-carried out, before that was noted, forwards and backwards. Printed is a line of JSON for each: how
-the run ends that is to carry it on.
+before its first statement that defines something was sent, and after its last one was carried out,
+before that was noted, forwards and backwards. Printed is a line of JSON for each: how the run ends
+that is to carry it on.
 """
 
 from __future__ import annotations

@@ -96,10 +96,15 @@ class Project:
 
     def drift(self, *arguments: str) -> list[str]:
         """Return what `dbstatus --drift` says of tables that drifted."""
-        done = self.manage("dbstatus", "--drift", "--format", "json", *arguments)
+        told = self.told("versioning.W015", "--drift", *arguments)
+        return [found["message"] for found in told]
+
+    def told(self, identity: str, *arguments: str) -> list[dict[str, Any]]:
+        """Return the findings of that id that `dbstatus` has."""
+        done = self.manage("dbstatus", "--format", "json", *arguments)
         assert done.returncode == 0, done.stderr
-        findings = json.loads(done.stdout)["findings"]
-        return [found["message"] for found in findings if found["id"] == "versioning.W015"]
+        found: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
+        return [finding for finding in found if finding["id"] == identity]
 
     def commit(self, author: str = "Ana") -> None:
         self.git("add", "-A")
@@ -121,20 +126,19 @@ class Project:
             self.write(name, before, f'migrations.RunSQL("SELECT {number}", "SELECT 1")')
             before = name
 
-    def write(self, name: str, parent: str, operation: str) -> None:
-        """Write a migration of `keepers` of one operation."""
+    def write(self, name: str, parent: str, operation: str, *, atomic: bool = True) -> None:
+        """Write a migration of `keepers` of one operation; `atomic`: as one transaction."""
         (self.migrations / f"{name}.py").write_text(
             "from django.db import migrations, models\n\n\n"
             "class Migration(migrations.Migration):\n"
             f'    dependencies = [("keepers", "{parent}")]\n'
-            f"    operations = [{operation}]\n"
+            f"    operations = [{operation}]\n" + ("" if atomic else "    atomic = False\n")
         )
 
     def write_stopping(self, name: str, parent: str) -> None:
         """Write a migration that ends its process with 9, so that nobody knows what of it ran."""
-        self.write(name, parent, "migrations.RunPython(lambda *_: __import__('os')._exit(9))")
-        with (self.migrations / f"{name}.py").open("a") as file:
-            file.write("    atomic = False\n")
+        stop = "migrations.RunPython(lambda *_: __import__('os')._exit(9))"
+        self.write(name, parent, stop, atomic=False)
 
 
 def make_project(folder: Path, database: Mapping[str, Any] = SQLITE) -> Project:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from tests.versioning.projects import Project
+
 # Each is a migration of one step; tables, columns, indexes and constraints come, change and go.
 STEPS = (
     (
@@ -50,3 +54,12 @@ STEPS = (
     # The last: SQLite makes a table anew when it changes, and Django without what it does not know.
     'RunSQL("CREATE INDEX made_by_sql_index ON keepers_person (age)")',
 )
+
+
+def write_steps(project: Project, steps: Sequence[str], *, atomic: bool = True) -> None:
+    """Write a chain of migrations after the first one, a step each; `atomic` as of `write`."""
+    before = "0001_initial"
+    for number, step in enumerate(steps, start=2):
+        name = f"{number:04}_step"
+        project.write(name, before, f"migrations.{step}", atomic=atomic)
+        before = name

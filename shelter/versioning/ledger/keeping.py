@@ -135,3 +135,22 @@ def path_in_git(key: Key) -> str:
     package, _ = MigrationLoader.migrations_module(app)
     # The folder, by the last two names of the package.
     return f"{PurePosixPath(*str(package).split('.')[-2:])}/{name}.py"
+
+
+def visit(key: Key, folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return what to type to go to the last commit with a migration's file, and to come back.
+
+    None where no commit has it, or `folder` is in no repository.
+    """
+    repository = Repository(folder)
+    try:
+        commit = repository.last_with(path_in_git(key))
+        head = repository.head()
+    except GitError:
+        return None
+    if commit is None:
+        return None
+    if commit == head.commit:
+        return ("git stash",), ("git stash pop",)
+    back = "git switch -" if head.branch else f"git switch --detach {head.commit}"
+    return (f"git switch --detach {commit}",), (back,)

@@ -40,12 +40,18 @@ def unfinished_squashes(loader: MigrationLoader) -> list[Key]:
     ]
 
 
+def whole_plan(loader: MigrationLoader) -> list[Key]:
+    """Return all migrations, in the order in which `migrate` would apply them to no tables."""
+    graph = loader.graph
+    # Each app's leaves are its targets.
+    return list(
+        dict.fromkeys(key for leaf in graph.leaf_nodes() for key in graph.forwards_plan(leaf))
+    )
+
+
 def not_applied(loader: MigrationLoader) -> list[Key]:
-    """Return what `migrate` would apply, in its order: each app's leaves are its targets."""
-    plan: dict[Key, None] = {}
-    for target in loader.graph.leaf_nodes():
-        plan.update(dict.fromkeys(loader.graph.forwards_plan(target)))
-    return [key for key in plan if key not in loader.applied_migrations]
+    """Return what `migrate` would apply, in its order."""
+    return [key for key in whole_plan(loader) if key not in loader.applied_migrations]
 
 
 def out_of_order(loader: MigrationLoader) -> list[tuple[Key, Key]]:
@@ -104,11 +110,7 @@ def renamed(loader: MigrationLoader, entries: Mapping[Key, LedgerEntry]) -> dict
 def _fits(loader: MigrationLoader, moves: Mapping[Key, Key]) -> bool:
     """Return whether, with rows so renamed, applying the rest ends where the files' order does."""
     applied = {moves.get(key, key) for key in loader.applied_migrations}
-    plan = list(
-        dict.fromkeys(
-            key for leaf in loader.graph.leaf_nodes() for key in loader.graph.forwards_plan(leaf)
-        )
-    )
+    plan = whole_plan(loader)
     return ends_as(loader, sorted(plan, key=lambda key: key not in applied), plan)
 
 

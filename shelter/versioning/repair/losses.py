@@ -23,6 +23,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from shelter.versioning.history.migration import Key
+from shelter.versioning.ledger.rows import whole_plan
 from shelter.versioning.replay import CannotRunError, is_known, replay, steps_of
 
 
@@ -119,9 +120,7 @@ def applied_models(loader: MigrationLoader) -> Apps:
     Raises CannotTakeBackError where ghosts cannot come last.
     """
     state = ProjectState(real_apps=loader.unmigrated_apps)
-    plan = dict.fromkeys(
-        key for leaf in loader.graph.leaf_nodes() for key in loader.graph.forwards_plan(leaf)
-    )
+    plan = whole_plan(loader)
     try:
         state = replay(
             state,
